@@ -50,6 +50,7 @@ const SIDEBAR = [
       accounts: 'Accounts and credit limits',
       statements: 'Statements, invoices, proof',
       closing: 'Closing a month',
+      fees: 'Fees, commitments and rebates',
       corrections: 'Re-rating and what-if',
       rejections: 'Rejected records',
       queries: 'Query cookbook',

@@ -90,7 +90,7 @@ GRANT SELECT(kind, topic, partition, offset, booking_date, reason, sponsor_id, a
 GRANT SELECT(booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, end_time, uplink_octets, downlink_octets, sponsored_octets, subscriber_octets, charge_micros, currency, reason, topic, partition, offset) ON zerorate.charges TO zerorate_sponsor;
 GRANT SELECT(kind, number, correction, booking_date, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency) ON zerorate.corrections TO zerorate_sponsor;
 GRANT SELECT(number, sponsor_id, currency, kind, amount_micros, effective_at, booked_at, why) ON zerorate.account_entries TO zerorate_sponsor;
-GRANT SELECT(number, sponsor_id, month, closed_at, currency, records, sponsored_octets, charge_micros, adjustment_micros, credit_micros, opening_micros, closing_micros, merkle_root, amount_due_micros, taxable_micros, tax_micros, rounding_micros, invoice_number, invoice) ON zerorate.closings TO zerorate_sponsor;
+GRANT SELECT(number, sponsor_id, month, closed_at, currency, records, sponsored_octets, charge_micros, adjustment_micros, credit_micros, opening_micros, closing_micros, merkle_root, amount_due_micros, taxable_micros, tax_micros, rounding_micros, flat_fee_micros, volume_rebate_micros, shortfall_micros, monthly_terms, invoice_number, invoice) ON zerorate.closings TO zerorate_sponsor;
 GRANT SELECT ON zerorate.invoices TO zerorate_sponsor;
 GRANT SELECT ON zerorate.booking_totals TO zerorate_sponsor;
 GRANT SELECT ON zerorate.account_balances TO zerorate_sponsor;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { readConfigDocument } from '../platform/config/config-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
-import { tagSchema } from '../rating/catalogue/catalogue-document.ts';
+import { tagSchema } from '../rating/catalogue/claim-document.ts';
 import { E164 } from '../rating/record/msisdn.ts';
 
 export const DEV_FILE = 'dev.yaml';

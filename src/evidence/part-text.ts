@@ -1,9 +1,9 @@
 import { formatFault } from '../formats/document-fault.ts';
 import { readYamlDocument } from '../formats/read-yaml-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
-import { readFlow } from '../rating/catalogue/catalogue-document.ts';
 import { portsProblem, prefixProblem } from '../rating/catalogue/catalogue-evidence-faults.ts';
 import { type CataloguePart, cataloguePartSchema } from '../rating/catalogue/catalogue-part.ts';
+import { readFlow } from '../rating/catalogue/claim-document.ts';
 import { formatPortSpan } from '../rating/flow-condition.ts';
 import { formatCidr, parseCidr } from '../rating/ip-address.ts';
 import type { DatedPrefix } from './dated-prefixes.ts';

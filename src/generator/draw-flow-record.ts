@@ -41,6 +41,10 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
   const remotesAt = createRemoteDrawers(settings, random);
   const nextSequenceNumber = createNumbering(settings, random);
   const contentWeights = CONTENT_TYPES.map((type) => settings.contentTypes[type] ?? 0);
+  // A rating group that an application claims would be evidence.
+  const claimedGroups = new Set(
+    settings.targets.flatMap(({ services = [] }) => services.map((claim) => claim.ratingGroup)),
+  );
   return (place, late) => {
     const subscriber = drawSubscriber(settings.subscribers, random);
     const traffic = drawTraffic(contentWeights, random);
@@ -69,7 +73,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
       protocol: flow?.protocol ?? (traffic.contentType === 'voice' ? UDP : TCP),
       zeroRatingTag,
       contentType: traffic.contentType,
-      ratingGroup: settings.terse || target === null ? null : 100 + target,
+      ratingGroup: settings.terse || target === null || claimedGroups.has(100 + target) ? null : 100 + target,
       serviceIdentifier: null,
       uplinkOctets: traffic.uplinkOctets,
       downlinkOctets: traffic.downlinkOctets,

@@ -6,7 +6,7 @@ import { MALFORMATIONS, type Malformation } from './malformations.ts';
 
 /** Tags, addresses and identities to draw from, each as it is in force; a catalogue's application is such a target. */
 type DatedTarget = Pick<Application, 'tags' | 'prefixes'> &
-  Partial<Pick<Application, 'aspIdentities' | 'sponsorIdentities'>>;
+  Partial<Pick<Application, 'aspIdentities' | 'sponsorIdentities' | 'services'>>;
 
 /** What is in force of a target at one time. */
 export interface GenerateTarget {

@@ -39,9 +39,11 @@ import {
   NULLABLE,
   PROTOCOL,
   RAT_TYPE,
+  RATING_GROUP,
   REMOTE_PORT,
   ROWS,
   SEQUENCE,
+  SERVICE_IDENTIFIER,
   SERVING_PLMN_TEXT,
   SPONSOR_TEXT,
   START_TIME,
@@ -114,6 +116,9 @@ export class AdmissionKernel implements KernelTexts {
   readonly tagText: Int32Array;
   readonly sponsorText: Int32Array;
   readonly aspText: Int32Array;
+  /** -1 where the record has none. */
+  readonly ratingGroup: Int32Array;
+  readonly serviceIdentifier: Int32Array;
   /** 1 where a record has one of the five fields of NO_NETWORK_FIELDS; where it is 0 the next five columns mean nothing. */
   readonly hasNetwork: Uint8Array;
   readonly servingPlmnText: Int32Array;
@@ -163,6 +168,8 @@ export class AdmissionKernel implements KernelTexts {
     this.tagText = numbers(TAG_TEXT);
     this.sponsorText = numbers(SPONSOR_TEXT);
     this.aspText = numbers(ASP_TEXT);
+    this.ratingGroup = numbers(RATING_GROUP);
+    this.serviceIdentifier = numbers(SERVICE_IDENTIFIER);
     this.hasNetwork = octets(HAS_NETWORK);
     this.servingPlmnText = numbers(SERVING_PLMN_TEXT);
     this.ratType = numbers(RAT_TYPE);

@@ -1,6 +1,8 @@
 import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
 import type { Claimed } from './claims.ts';
+import type { DetectionClaim } from './detection-claims.ts';
+import type { ServiceClaim } from './service-claims.ts';
 
 /** What a catalogue says of sponsors, applications and plans: ids resolved to indexes, money in micro-units, times in milliseconds. */
 export interface CatalogueTerms {
@@ -13,6 +15,33 @@ export interface CatalogueTerms {
   furtherQuotas: readonly FurtherQuota[];
   /** Absent: statements are no invoices. */
   invoicing?: Invoicing;
+  /** Absent: closing a month posts no fees, shortfalls and rebates. */
+  monthlyTerms?: readonly MonthlyTerms[];
+}
+
+/** A flat fee, a minimum commitment and a volume rebate of each month of a sponsor, or of one of its applications. */
+export interface MonthlyTerms {
+  id: string;
+  version: number;
+  sponsorId: string;
+  /** null: of all of the sponsor's applications. */
+  applicationId: string | null;
+  /** As `2026-10`: in force in this month and later ones. */
+  fromMonth: string;
+  /** In force in months before this one; null: no end. */
+  toMonth: string | null;
+  /** 0: none. */
+  flatFeeMicros: number;
+  /** null: none. */
+  minimumCommitmentMicros: number | null;
+  volumeRebate: VolumeRebate | null;
+}
+
+interface VolumeRebate {
+  /** The rebate of the highest band that is reached, on all charges; or of each band, on its share of the charges by octets. */
+  appliesTo: 'all_charges' | 'charges_in_band';
+  /** Ascending. */
+  bands: readonly { fromOctets: number; basisPoints: number }[];
 }
 
 /** The whole catalogue, ready for rating. */
@@ -36,8 +65,9 @@ export interface Sponsor {
   bankAccounts?: readonly string[] | undefined;
 }
 
-/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or the CDR's identities. */
-export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr'] as const;
+/** Which evidence makes a record the application's: any kind, the tag, the prefix, tag and prefix together, or what the gateway's CDR names
+ * (identity, rating group or service identifier), or any kind with the gateway's detection of the application. */
+export const MATCH_POLICIES = ['any', 'tag', 'ip', 'both', 'cdr', 'detected'] as const;
 export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 
 /**
@@ -55,6 +85,8 @@ export interface ApplicationTerms {
   match: MatchPolicy;
   /** Absent: whatever `match` takes, and no tags of terminals. */
   identifiedBy?: readonly Identification[] | undefined;
+  /** Whether a detection is evidence by itself. */
+  detection?: 'alone' | undefined;
   /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
   accountKeys?: AccountKeys | undefined;
   /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
@@ -68,6 +100,10 @@ export interface Application extends ApplicationTerms {
   /** Values of Application-Service-Provider-Identity, and of Sponsor-Identity, in CDRs. */
   aspIdentities: readonly Claimed[];
   sponsorIdentities: readonly Claimed[];
+  /** Rating groups and service identifiers in CDRs. */
+  services: readonly ServiceClaim[];
+  /** Names that gateways detect it by. */
+  detections: readonly DetectionClaim[];
 }
 
 /** The key set that a sponsor signs account assertions of an application with; a file or an address. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { ClaimChains, ClaimChainWriter, NO_OWNER } from './claims.ts';
-import { FlowBatch, type FlowRecord } from './flow-record.ts';
+import { BY_CDR, BY_IP, BY_TAG, FlowBatch, type FlowRecord } from './flow-record.ts';
 import { Rules } from './rules.ts';
 import { asValue, rateValues, testLane, testRecord } from './traffic.fixture.ts';
 
@@ -142,6 +142,129 @@ test.each<[string, string, Partial<FlowRecord>, string, number]>([
   const value = asValue(testRecord({ remoteIp: '8.8.8.8', startTime, endTime: startTime, ...fields }));
   const { rated } = rateValues([value], testLane(), new Rules(catalogue));
   expect(rated).toMatchObject([{ reason, application }]);
+});
+
+const { catalogue: services } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }, { id: t, name: T, currency: USD, creditLimit: "10" }]
+applications:
+  - { id: all, sponsor: s, ratingGroups: [1001, { ratingGroup: 1002, to: ${MARCH} }], prefixes: [198.51.100.0/24] }
+  - { id: one, sponsor: t, match: cdr, ratingGroups: [{ ratingGroup: 1001, serviceIdentifier: 7, from: ${MARCH} }], serviceIdentifiers: [8], aspIdentities: [asp] }
+  - { id: asks, sponsor: t, match: cdr, prefixes: [192.0.2.0/24] }
+plans: []
+`,
+  'services.yaml',
+);
+const [BEFORE, OTHER] = [Date.parse(MARCH) - 1, '8.8.8.8'];
+
+test.each<[string, Partial<FlowRecord>, string, number]>([
+  ['a rating group', { ratingGroup: 1001 }, 'no_plan', 0],
+  ['a service identifier within it that is another’s', { ratingGroup: 1001, serviceIdentifier: 7 }, 'no_plan', 1],
+  ['the same before that is in force', { ratingGroup: 1001, serviceIdentifier: 7, startTime: BEFORE }, 'no_plan', 0],
+  ['a service identifier above a rating group', { ratingGroup: 1001, serviceIdentifier: 8 }, 'no_plan', 1],
+  ['a service identifier without a rating group', { serviceIdentifier: 8 }, 'no_plan', 1],
+  ['a rating group that has ended', { ratingGroup: 1002 }, 'no_evidence', -1],
+  ['a rating group before its end', { ratingGroup: 1002, startTime: BEFORE }, 'no_plan', 0],
+  [
+    'a rating group that no application claims: ordinary traffic',
+    { ratingGroup: 1, serviceIdentifier: 1 },
+    'no_evidence',
+    -1,
+  ],
+  ['such a rating group, and a tag that none claims', { ratingGroup: 1, zeroRatingTag: 'x' }, 'unknown_tag', -1],
+  [
+    'such a rating group, and an identity that none claims',
+    { ratingGroup: 1, sponsorIdentity: 'x' },
+    'unknown_identity',
+    -1,
+  ],
+  ['a rating group beside an identity that none claims', { ratingGroup: 1001, sponsorIdentity: 'x' }, 'no_plan', 0],
+  [
+    'a rating group and an identity of one',
+    { serviceIdentifier: 8, applicationServiceProviderIdentity: 'asp' },
+    'no_plan',
+    1,
+  ],
+  [
+    'a rating group and an identity of two',
+    { ratingGroup: 1001, applicationServiceProviderIdentity: 'asp' },
+    'evidence_conflict',
+    -1,
+  ],
+  ['a rating group and an address of one', { ratingGroup: 1001, remoteIp: '198.51.100.1' }, 'no_plan', 0],
+  ['a rating group and an address of two', { serviceIdentifier: 8, remoteIp: '198.51.100.1' }, 'evidence_conflict', -1],
+  ['an address that needs what the CDR names', { remoteIp: '192.0.2.1' }, 'identity_missing', 2],
+])('services in CDRs: %s', (_, fields, reason, application) => {
+  if (services === undefined) throw new Error('the catalogue has faults');
+  const startTime = fields.startTime ?? Date.parse(MARCH);
+  const value = asValue(testRecord({ remoteIp: OTHER, ...fields, startTime, endTime: startTime }));
+  const { rated, batch } = rateValues([value], testLane(), new Rules(services));
+  expect(rated).toMatchObject([{ reason, application }]);
+  if (reason === 'no_plan')
+    expect(batch.evidence[0]).toBe(fields.remoteIp === '198.51.100.1' ? BY_CDR | BY_IP : BY_CDR);
+});
+
+const { catalogue: detections } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }]
+applications:
+  - { id: any, sponsor: s, prefixes: [198.51.100.0/24], detectedNames: [chat, { name: by-name, by: [sni, dns], from: ${MARCH} }] }
+  - { id: both, sponsor: s, match: detected, prefixes: [192.0.2.0/24], tags: [T], detectedNames: [video] }
+  - { id: alone, sponsor: s, detection: alone, detectedNames: [music] }
+  - { id: asks, sponsor: s, match: ip, detection: alone, prefixes: [203.0.113.0/24], detectedNames: [games] }
+plans: []
+`,
+  'detections.yaml',
+);
+
+test.each<[string, Partial<FlowRecord>, string, number, number]>([
+  ['a detection alone is none', { detectedApplication: 'chat', detectedBy: 'sni' }, 'detected_only', 0, 0],
+  ['also beside a tag that none claims', { detectedApplication: 'chat', zeroRatingTag: 'x' }, 'detected_only', 0, 0],
+  ['a detection alone, where the catalogue takes it', { detectedApplication: 'music' }, 'no_plan', 2, BY_CDR],
+  ['the same, where the policy asks for an address', { detectedApplication: 'games' }, 'prefix_missing', 3, BY_CDR],
+  ['an address with its detection', { remoteIp: '198.51.100.1', detectedApplication: 'chat' }, 'no_plan', 0, BY_IP],
+  [
+    'an address with another one',
+    { remoteIp: '198.51.100.1', detectedApplication: 'video' },
+    'evidence_conflict',
+    -1,
+    BY_IP,
+  ],
+  [
+    'an address with one that no application claims',
+    { remoteIp: '198.51.100.1', detectedApplication: 'x' },
+    'no_plan',
+    0,
+    BY_IP,
+  ],
+  ['a policy that asks for a detection, without', { remoteIp: '192.0.2.1' }, 'detection_missing', 1, BY_IP],
+  ['the same, with', { remoteIp: '192.0.2.1', detectedApplication: 'video' }, 'no_plan', 1, BY_IP],
+  [
+    'the same, with a tag',
+    { zeroRatingTag: 'T', detectedApplication: 'video', detectedBy: 'dpi' },
+    'no_plan',
+    1,
+    BY_TAG,
+  ],
+  ['the same, by a detection alone', { detectedApplication: 'video' }, 'detected_only', 1, 0],
+  ['a way that counts', { detectedApplication: 'by-name', detectedBy: 'dns' }, 'detected_only', 0, 0],
+  ['a way that does not', { detectedApplication: 'by-name', detectedBy: 'dpi' }, 'no_evidence', -1, 0],
+  ['no way, where one is asked for', { detectedApplication: 'by-name' }, 'no_evidence', -1, 0],
+  [
+    'a name before it is in force',
+    { detectedApplication: 'by-name', detectedBy: 'sni', startTime: BEFORE },
+    'no_evidence',
+    -1,
+    0,
+  ],
+  ['a way without a name', { detectedBy: 'sni' }, 'no_evidence', -1, 0],
+])('what the gateway detected: %s', (_, fields, reason, application, evidence) => {
+  if (detections === undefined) throw new Error('the catalogue has faults');
+  const startTime = fields.startTime ?? Date.parse(MARCH);
+  const value = asValue(testRecord({ remoteIp: OTHER, ...fields, startTime, endTime: startTime }));
+  const { rated, batch } = rateValues([value], testLane(), new Rules(detections));
+  expect(rated).toMatchObject([{ reason, application }]);
+  expect(batch.evidence[0]).toBe(evidence);
 });
 
 test('a tag that is not in force is unknown, and keeps its name in the leakage', () => {

@@ -1,6 +1,7 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
 import { ClaimChains, FIRST_CHAIN, NO_OWNER } from './claims.ts';
-import type { ClaimTable, EvidenceTables } from './evidence-tables.ts';
+import { DetectionClaims } from './detection-claims.ts';
+import { DETECTED, type EvidenceTables } from './evidence-tables.ts';
 import {
   BY_CDR,
   BY_IP,
@@ -8,21 +9,18 @@ import {
   CONFLICTING_IDENTITIES,
   type FlowBatch,
   type FlowRecord,
-  NO_IDENTITY,
   NO_TAG,
   UNKNOWN_IDENTITY,
 } from './flow-record.ts';
+import { IdentityClaims, TextClaims, UNCLAIMED } from './identity-claims.ts';
 import { NO_TEXT } from './kernel/regions.ts';
-import { TextNumbers, type UnknownTags } from './names.ts';
+import type { UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
-import { NO_TEXT_NUMBER, TextTable } from './text-table.ts';
+import type { TextTable } from './text-table.ts';
 import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps } from './word-maps.ts';
 
 /** Each record asks for it: the runtime looks up a constant of another module every time. */
 const OWN_FIRST_CHAIN = FIRST_CHAIN;
-
-/** Of a tag or an identity that no application claims at any time. */
-const UNCLAIMED = NO_TEXT_NUMBER;
 
 /** The catalogue's evidence, made ready for look-ups. */
 export class Evidence {
@@ -32,16 +30,21 @@ export class Evidence {
   /** By tag, whose it is: see `ClaimChains`. */
   readonly #tagOwners: Int32Array;
   readonly #identities: IdentityClaims;
+  readonly #detections: DetectionClaims;
+  /** By application: 1 where a detection alone is evidence. */
+  readonly #detectedAlone: Uint8Array;
   readonly #prefixes: PrefixTable;
   readonly #prefixChains: ClaimChains;
 
-  constructor({ needs, sponsors, tags, aspIdentities, sponsorIdentities, prefixes }: EvidenceTables) {
-    this.#needs = needs;
-    this.#tags = new TextClaims(tags);
-    this.#tagOwners = tags.owners;
-    this.#identities = new IdentityClaims(aspIdentities, sponsorIdentities, sponsors);
-    this.#prefixes = new PrefixTable(prefixes);
-    this.#prefixChains = new ClaimChains(prefixes.chains);
+  constructor(tables: EvidenceTables) {
+    this.#needs = tables.needs;
+    this.#tags = new TextClaims(tables.tags);
+    this.#tagOwners = tables.tags.owners;
+    this.#identities = new IdentityClaims(tables);
+    this.#detections = new DetectionClaims(tables.detections);
+    this.#detectedAlone = tables.detectedAlone;
+    this.#prefixes = new PrefixTable(tables.prefixes);
+    this.#prefixChains = new ClaimChains(tables.prefixes.chains);
   }
 
   /** The catalogue's tags, each once, by a record's `tag` that is not negative. */
@@ -68,18 +71,23 @@ export class Evidence {
     return this.#identities.applicationOf(record, batch, row);
   }
 
-  /** Fills `tag` and `cdrApplication` of the kernel's rows [from, to), which are a batch's from `begin` on, with their start times. */
+  /** Returns what `FlowBatch.detectedApplication` says of a record, whose start time is in the batch. */
+  applicationOfDetection(record: FlowRecord, batch: FlowBatch, row: number): number {
+    return this.#detections.applicationOf(record, batch, row);
+  }
+
+  /** Fills `tag`, `cdrApplication` and `detectedApplication` of the kernel's rows [from, to), which are a batch's from `begin` on, with their start times. */
   takeTexts(kernel: AdmissionKernel, from: number, to: number, batch: FlowBatch, begin: number): void {
-    const { tagText, sponsorText, aspText } = kernel;
+    const { tagText } = kernel;
     for (let row = from, at = begin; row < to; row++, at++) {
       const tag = tagText[row];
       if (tag !== NO_TEXT) {
         const number = this.#tags.numberOfText(kernel, tag);
         batch.tag[at] = number === UNCLAIMED ? batch.unknownTags.codeOfText(kernel, tag) : number;
       }
-      if (sponsorText[row] === NO_TEXT && aspText[row] === NO_TEXT) continue;
-      batch.cdrApplication[at] = this.#identities.applicationOfTexts(kernel, row, batch, at);
     }
+    this.#identities.takeRows(kernel, from, to, batch, begin);
+    this.#detections.takeRows(kernel, from, to, batch, begin);
   }
 
   /** Looks up the prefixes of all records, for `classify`: of many at once they take a fraction of the time. */
@@ -90,8 +98,8 @@ export class Evidence {
   }
 
   /**
-   * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, then
-   * the longest matching prefix, each as it was in force at the record's start; what is found must not differ. Fills `evidence` and `application`, or gives the reason why
+   * Which application's the record is, and by what evidence (rule 1): the tag decides first, then the CDR's identities, rating group
+   * and service identifier, then the longest matching prefix, each as it was in force at the record's start; what is found must not differ, and neither may what the gateway detected. Fills `evidence` and `application`, or gives the reason why
    * no application is.
    */
   classify(batch: FlowBatch, row: number): Reason | null {
@@ -102,87 +110,38 @@ export class Evidence {
     batch.evidence[row] = found;
     if (byCdr === CONFLICTING_IDENTITIES) return 'evidence_conflict';
     if (found === 0) {
+      if (!this.#detections.isEmpty && batch.detectedApplication[row] >= 0) return this.#byDetection(batch, row);
       if (batch.tag[row] !== NO_TAG) return 'unknown_tag';
       return byCdr === UNKNOWN_IDENTITY ? 'unknown_identity' : 'no_evidence';
     }
     const application = byTag >= 0 ? byTag : byCdr >= 0 ? byCdr : byIp;
     if (byCdr >= 0 && byCdr !== application) return 'evidence_conflict';
     if (byIp >= 0 && byIp !== application) return 'evidence_conflict';
+    if (this.#detections.isEmpty) return this.#missing(batch, row, application, found);
+    const detected = batch.detectedApplication[row];
+    if (detected >= 0 && detected !== application) return 'evidence_conflict';
+    return this.#missing(batch, row, application, detected >= 0 ? found | DETECTED : found);
+  }
+
+  /** A detection alone: the gateway's word, as a CDR's is, where the application takes it. */
+  #byDetection(batch: FlowBatch, row: number): Reason | null {
+    const application = batch.detectedApplication[row];
+    if (this.#detectedAlone[application] === 1) {
+      batch.evidence[row] = BY_CDR;
+      return this.#missing(batch, row, application, BY_CDR | DETECTED);
+    }
+    batch.application[row] = application;
+    return 'detected_only';
+  }
+
+  /** Gives the application the record, or the reason why its match policy does not take it. */
+  #missing(batch: FlowBatch, row: number, application: number, found: number): Reason | null {
     batch.application[row] = application;
     const missing = this.#needs[application] & ~found;
     if (missing === 0) return null;
     if ((missing & BY_TAG) !== 0) return 'tag_missing';
+    if ((missing & DETECTED) !== 0) return 'detection_missing';
     return (missing & BY_CDR) !== 0 ? 'identity_missing' : 'prefix_missing';
-  }
-}
-
-/** Tags, or identities of one kind, and the applications that claim them. */
-class TextClaims {
-  readonly texts: TextTable;
-  readonly #kernelNumbers = new TextNumbers((text) => this.numberOf(text));
-  readonly #owners: Int32Array;
-  readonly chains: ClaimChains;
-
-  constructor({ texts, owners, chains }: ClaimTable) {
-    this.texts = new TextTable(texts);
-    this.#owners = owners;
-    this.chains = new ClaimChains(chains);
-  }
-
-  /** Returns a text's number, or UNCLAIMED. */
-  numberOf(text: string): number {
-    return this.texts.numberOf(text);
-  }
-
-  /** The same for one of the kernel's texts. */
-  numberOfText(kernel: AdmissionKernel, text: number): number {
-    return this.#kernelNumbers.of(kernel, text);
-  }
-
-  /** Returns the application that claims the text with this number at the start of a record, or NO_OWNER. */
-  applicationOf(number: number, batch: FlowBatch, row: number): number {
-    return this.chains.applicationOf(this.#owners[number], batch, row);
-  }
-}
-
-/**
- * Which application claims the identities that a gateway wrote into its CDR. The ASP identity decides: it names the
- * service. The sponsor identity names who pays, which is one application only where an application claims it, and it counts
- * where no application claims the ASP identity. When both are claimed, and by applications of two sponsors, they conflict.
- */
-class IdentityClaims {
-  readonly #asp: TextClaims;
-  readonly #sponsor: TextClaims;
-  /** By application its sponsor. */
-  readonly #sponsors: Int32Array;
-
-  constructor(asp: ClaimTable, sponsor: ClaimTable, sponsors: Int32Array) {
-    this.#asp = new TextClaims(asp);
-    this.#sponsor = new TextClaims(sponsor);
-    this.#sponsors = sponsors;
-  }
-
-  /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
-  applicationOf(record: FlowRecord, batch: FlowBatch, row: number): number {
-    const { sponsorIdentity, applicationServiceProviderIdentity } = record;
-    if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return NO_IDENTITY;
-    const asp = this.#asp.numberOf(applicationServiceProviderIdentity ?? '');
-    return this.#decide(asp, this.#sponsor.numberOf(sponsorIdentity ?? ''), batch, row);
-  }
-
-  /** The same for a row of the kernel that has one at least. */
-  applicationOfTexts(kernel: AdmissionKernel, kernelRow: number, batch: FlowBatch, row: number): number {
-    const of = (claims: TextClaims, text: number) => (text === NO_TEXT ? UNCLAIMED : claims.numberOfText(kernel, text));
-    const asp = of(this.#asp, kernel.aspText[kernelRow]);
-    return this.#decide(asp, of(this.#sponsor, kernel.sponsorText[kernelRow]), batch, row);
-  }
-
-  #decide(asp: number, sponsor: number, batch: FlowBatch, row: number): number {
-    const byAsp = asp === UNCLAIMED ? NO_OWNER : this.#asp.applicationOf(asp, batch, row);
-    const bySponsor = sponsor === UNCLAIMED ? NO_OWNER : this.#sponsor.applicationOf(sponsor, batch, row);
-    if (byAsp === NO_OWNER) return bySponsor === NO_OWNER ? UNKNOWN_IDENTITY : bySponsor;
-    const isOneSponsor = bySponsor === NO_OWNER || this.#sponsors[bySponsor] === this.#sponsors[byAsp];
-    return isOneSponsor ? byAsp : CONFLICTING_IDENTITIES;
   }
 }
 

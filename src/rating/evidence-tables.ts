@@ -1,32 +1,26 @@
 import type { Application, MatchPolicy } from './catalogue.ts';
-import { byBeginning, ClaimChainWriter, type Claimed, claimText, conditionsOf, NO_OWNER } from './claims.ts';
+import { type DetectionTable, detectionTable } from './detection-claims.ts';
 import { BY_CDR, BY_IP, BY_TAG } from './flow-record.ts';
-import { type TextTableData, textTable } from './text-table.ts';
+import { type ClaimTable, claimTable, type IdentityTables } from './identity-claims.ts';
+import { serviceTable } from './service-claims.ts';
 import { type WordMaps, wordMaps } from './word-maps.ts';
 
 /**
  * What `Evidence` looks records up in: all of it flat arrays, which threads share and none of them has to make again. Making them of
  * a million prefixes takes seconds.
  */
-export interface EvidenceTables {
-  /** By application, the bits of evidence that its match policy asks for. */
+export interface EvidenceTables extends IdentityTables {
+  /** By application, what its match policy asks for: bits of evidence, and DETECTED. */
   needs: Uint8Array;
-  /** By application, its sponsor. */
-  sponsors: Int32Array;
   tags: ClaimTable;
-  aspIdentities: ClaimTable;
-  sponsorIdentities: ClaimTable;
+  detections: DetectionTable;
+  /** By application: 1 where a detection alone is evidence. */
+  detectedAlone: Uint8Array;
   prefixes: WordMaps;
 }
 
-/** Tags, or identities of one kind, and the applications that claim them. */
-export interface ClaimTable {
-  texts: TextTableData;
-  /** By number of the text, whose it is: see `ClaimChains`. */
-  owners: Int32Array;
-  /** What `ClaimChains` reads: empty where no claim has dates. */
-  chains: Float64Array;
-}
+/** A bit beside those of `evidence`: the gateway detected the application, too. */
+export const DETECTED = 8;
 
 const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   any: 0,
@@ -34,6 +28,7 @@ const NEEDS: Readonly<Record<MatchPolicy, number>> = {
   ip: BY_IP,
   both: BY_TAG | BY_IP,
   cdr: BY_CDR,
+  detected: DETECTED,
 };
 
 /** Throws a TypeError on a prefix that is none. */
@@ -44,22 +39,11 @@ export function evidenceTables(applications: readonly Application[]): EvidenceTa
     tags: claimTable(applications.map(({ tags }) => tags)),
     aspIdentities: claimTable(applications.map(({ aspIdentities }) => aspIdentities)),
     sponsorIdentities: claimTable(applications.map(({ sponsorIdentities }) => sponsorIdentities)),
+    services: serviceTable(applications.map(({ services }) => services)),
+    detections: detectionTable(applications.map(({ detections }) => detections)),
+    detectedAlone: Uint8Array.from(applications, ({ detection }) => (detection === 'alone' ? 1 : 0)),
     prefixes: wordMaps(
       applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))),
     ),
   };
-}
-
-/** `claims`: by application. */
-function claimTable(claims: readonly (readonly Claimed[])[]): ClaimTable {
-  const chains = new ClaimChainWriter();
-  const owners = new Map<string, number>();
-  const all = claims.flatMap((own, application) =>
-    own.map((claimed) => ({ text: claimText(claimed), conditions: conditionsOf(claimed), application })),
-  );
-  // The newest claim of a text comes first in its chain: it is the one that most records fall under.
-  for (const { text, conditions, application } of all.sort((a, b) => byBeginning(a.conditions, b.conditions))) {
-    owners.set(text, chains.ownerOf(application, conditions, owners.get(text) ?? NO_OWNER));
-  }
-  return { texts: textTable([...owners.keys()]), owners: Int32Array.from(owners.values()), chains: chains.take() };
 }

@@ -194,6 +194,67 @@ test.each<[object, string]>([
   expect((await explain(fields, undefined, undefined, byPorts)).evidence).toBe(text);
 });
 
+const { catalogue: byServices } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }]
+applications:
+  - { id: chat, sponsor: s, ratingGroups: [1001], aspIdentities: [chat.example] }
+  - { id: call, sponsor: s, ratingGroups: [{ ratingGroup: 1001, serviceIdentifier: 7, from: ${MARCH} }] }
+plans: []
+`,
+  'catalogue.yaml',
+);
+
+test.each<[object, string]>([
+  [{ ratingGroup: 1001 }, 'no tag; rating group 1001 of chat; no prefix holds the remote address; evidence: cdr'],
+  [
+    { ratingGroup: 1001, serviceIdentifier: 7 },
+    `no tag; service identifier 7 of rating group 1001 of call (in force from ${MARCH} on); no prefix holds the remote address; evidence: cdr`,
+  ],
+  [
+    { ratingGroup: 1001, serviceIdentifier: 7, startTime: 1_770_000_000_000 },
+    `no tag; service identifier 7 of rating group 1001 is not in force at the record’s start: from ${MARCH} on of call; rating group 1001 of chat; no prefix holds the remote address; evidence: cdr`,
+  ],
+  [{ ratingGroup: 2 }, 'no tag; no prefix holds the remote address; evidence: none'],
+  [
+    { ratingGroup: 1001, serviceIdentifier: 7, applicationServiceProviderIdentity: 'chat.example' },
+    `no tag; the identities of chat, which the rating group or service identifier is not; service identifier 7 of rating group 1001 of call (in force from ${MARCH} on); no prefix holds the remote address; evidence: none`,
+  ],
+])('a rating group and a service identifier: %o', async (overrides, text) => {
+  const { evidence } = await explain({ remoteIp: '8.8.8.8', ...overrides }, undefined, undefined, byServices);
+  expect(evidence).toBe(text);
+});
+
+const { catalogue: detected } = parseCatalogue(
+  `
+sponsors: [{ id: s, name: S, currency: USD, creditLimit: "10" }]
+applications:
+  - { id: chat, sponsor: s, prefixes: [198.51.100.0/24], detectedNames: [chat, { name: by-name, by: [sni], from: ${JUNE} }] }
+plans: []
+`,
+  'catalogue.yaml',
+);
+
+test.each<[object, string]>([
+  [{ detectedApplication: 'chat' }, 'the gateway detected "chat", of chat; evidence: none'],
+  [
+    { detectedApplication: 'by-name', detectedBy: 'sni' },
+    'the gateway detected "by-name" by sni, of chat; evidence: none',
+  ],
+  [
+    { detectedApplication: 'by-name', detectedBy: 'sni', startTime: Date.parse(MARCH) },
+    `the gateway detected "by-name" by sni, which is not in force at the record’s start: from ${JUNE} on of chat; evidence: none`,
+  ],
+  [
+    { detectedApplication: 'by-name', detectedBy: 'dpi' },
+    'the gateway detected "by-name" by dpi, which chat does not take so; evidence: none',
+  ],
+  [{ detectedApplication: 'x' }, 'the gateway detected "x", which no application claims; evidence: none'],
+])('what the gateway detected: %o', async (overrides, text) => {
+  const { evidence } = await explain({ remoteIp: '8.8.8.8', ...overrides }, undefined, undefined, detected);
+  expect(evidence).toBe(`no tag; no prefix holds the remote address; ${text}`);
+});
+
 test('a record of a month that is closed: which days are', async () => {
   const last = { month: Date.UTC(2026, 10) / 86_400_000, endedByMs: Number.POSITIVE_INFINITY };
   const closings = { lastClosed: new Map([['chatter', last]]), number: 1 };

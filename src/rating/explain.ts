@@ -1,5 +1,6 @@
 import type { Application, Catalogue } from './catalogue.ts';
-import { type Claim, type Claimed, claimText, conditionsOf, holdsFor, isInForce } from './claims.ts';
+import { type Claimed, claimText, conditionsOf, holdsFor, isInForce, type Span } from './claims.ts';
+import { takesDetection } from './detection-claims.ts';
 import { flowInWords, protocolInWords } from './flow-condition.ts';
 import {
   CONFLICTING_IDENTITIES,
@@ -8,10 +9,8 @@ import {
   EVIDENCES,
   FlowBatch,
   type FlowRecord,
-  NO_IDENTITY,
   NO_TAG,
   UNDECIDED,
-  UNKNOWN_IDENTITY,
 } from './flow-record.ts';
 import { type IngestContext, incoming } from './incoming.ts';
 import { parseCidr } from './ip-address.ts';
@@ -21,6 +20,7 @@ import { outcomeInWords } from './outcome.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
 import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
+import { NO_NUMBER, type ServiceClaim, serviceInWords } from './service-claims.ts';
 import type { PseudonymKey } from './subscribers.ts';
 
 /** One step of a record's way, in words. */
@@ -118,7 +118,9 @@ function evidenceOf(batch: FlowBatch, record: FlowRecord, { catalogue: { applica
   const found = [
     ...tagInWords(batch, record, applications),
     ...identitiesInWords(batch, record, applications),
+    ...servicesInWords(record, applications),
     ...prefixesInWords(batch, record, applications),
+    ...detectionInWords(record, applications),
   ];
   return { step: 'evidence', text: `${found.join('; ')}; evidence: ${EVIDENCES[batch.evidence[0]]}` };
 }
@@ -134,9 +136,8 @@ function tagInWords(batch: FlowBatch, record: FlowRecord, applications: readonly
 
 /** Most records have none, and nothing is said of them. */
 function identitiesInWords(batch: FlowBatch, record: FlowRecord, applications: readonly Application[]): string[] {
-  const [decidedFor] = batch.cdrApplication;
-  if (decidedFor === NO_IDENTITY) return [];
   const { sponsorIdentity, applicationServiceProviderIdentity } = record;
+  if (sponsorIdentity === null && applicationServiceProviderIdentity === null) return [];
   const claims = [
     {
       what: 'the ASP identity',
@@ -151,9 +152,59 @@ function identitiesInWords(batch: FlowBatch, record: FlowRecord, applications: r
   const others = claims
     .filter(({ own }) => !own.some((claim) => inForce.includes(claim)))
     .map(({ what, own }) => notInForce(what, own, record));
-  if (decidedFor === CONFLICTING_IDENTITIES) return ['identities of two sponsors', ...others];
-  if (decidedFor === UNKNOWN_IDENTITY) return others.length > 0 ? others : ['identities that no application claims'];
-  return [`the identities of ${applications[decidedFor].id}${spanOf(inForce[0])}`, ...others];
+  const [decided] = inForce;
+  if (decided === undefined) return others.length > 0 ? others : ['identities that no application claims'];
+  const sponsors = new Set(
+    inForce.map(({ applicationId }) => applications.find(({ id }) => id === applicationId)?.sponsor),
+  );
+  if (sponsors.size > 1) return ['identities of two sponsors', ...others];
+  const differs =
+    batch.cdrApplication[0] === CONFLICTING_IDENTITIES ? ', which the rating group or service identifier is not' : '';
+  return [`the identities of ${decided.applicationId}${spanOf(decided)}${differs}`, ...others];
+}
+
+/** Nothing is said of a rating group or a service identifier that no application claims: most traffic has one. */
+function servicesInWords(record: FlowRecord, applications: readonly Application[]): string[] {
+  const { ratingGroup, serviceIdentifier, startTime } = record;
+  const fits = (asked: number, has: number | null) => asked === NO_NUMBER || asked === has;
+  const claims = applications
+    .flatMap(({ id, services }) => services.map((claim) => ({ applicationId: id, claim })))
+    .filter(({ claim }) => fits(claim.ratingGroup, ratingGroup) && fits(claim.serviceIdentifier, serviceIdentifier))
+    .sort((a, b) => specificity(b.claim) - specificity(a.claim));
+  const words: string[] = [];
+  for (const { applicationId, claim } of claims) {
+    const isAlways = !Number.isFinite(claim.fromMs) && !Number.isFinite(claim.toMs);
+    const dates = isAlways ? '' : `in force ${datesOf(claim)}`;
+    if (isInForce(claim, startTime)) {
+      return [...words, `${serviceInWords(claim)} of ${applicationId}${isAlways ? '' : ` (${dates})`}`];
+    }
+    words.push(`${serviceInWords(claim)} is not in force at the record’s start: ${datesOf(claim)} of ${applicationId}`);
+  }
+  return words;
+}
+
+/** A pair is above a service identifier, and that above a rating group. */
+function specificity({ ratingGroup, serviceIdentifier }: ServiceClaim): number {
+  return (serviceIdentifier === NO_NUMBER ? 0 : 2) + (ratingGroup === NO_NUMBER ? 0 : 1);
+}
+
+/** What the gateway detected, and whose it is. */
+function detectionInWords(
+  { detectedApplication, detectedBy, startTime }: FlowRecord,
+  applications: readonly Application[],
+): string[] {
+  if (detectedApplication === null) return [];
+  const what = `the gateway detected ${JSON.stringify(detectedApplication)}${detectedBy === null ? '' : ` by ${detectedBy}`}`;
+  const claims = applications.flatMap(({ id, detections }) =>
+    detections.filter(({ name }) => name === detectedApplication).map((claim) => ({ applicationId: id, claim })),
+  );
+  if (claims.length === 0) return [`${what}, which no application claims`];
+  const ofThisWay = claims.filter(({ claim }) => takesDetection(claim, detectedBy));
+  if (ofThisWay.length === 0) return [`${what}, which ${claims[0].applicationId} does not take so`];
+  const decided = ofThisWay.find(({ claim }) => isInForce(claim, startTime));
+  if (decided !== undefined) return [`${what}, of ${decided.applicationId}`];
+  const spans = ofThisWay.map(({ applicationId, claim }) => `${datesOf(claim)} of ${applicationId}`);
+  return [`${what}, which is not in force at the record’s start: ${spans.join(', ')}`];
 }
 
 /** By a plain scan for the prefix that the engine's table found, as one record may take its time. */
@@ -233,7 +284,7 @@ function conditionsInWords(claim: ApplicationClaim): string {
   return isDated ? `${flow}${spanOf(claim)}` : flow;
 }
 
-function datesOf({ fromMs, toMs }: Claim): string {
+function datesOf({ fromMs, toMs }: Span): string {
   const [from, to] = [fromMs, toMs].map((timeMs) =>
     Number.isFinite(timeMs) ? new Date(timeMs).toISOString().replace('.000Z', 'Z') : null,
   );

@@ -49,7 +49,7 @@ export interface FlowRecord {
 
 /** How a gateway detects an application: by the name in the TLS handshake, by DNS, or by inspection of packets. */
 export const DETECTIONS = ['sni', 'dns', 'dpi'] as const;
-type Detection = (typeof DETECTIONS)[number];
+export type Detection = (typeof DETECTIONS)[number];
 
 /** Content types that a plan can name; `unknown` is a record that names none. */
 export const CONTENT_TYPES = ['text', 'voice', 'image', 'video', 'other', 'unknown'] as const;
@@ -136,7 +136,7 @@ export const EVIDENCES = ['none', 'tag', 'ip', 'tag+ip', 'cdr', 'tag+cdr', 'cdr+
 
 /** `tag` of a record without one. */
 export const NO_TAG = -1;
-/** `cdrApplication` of a record without identities, of one whose identities no application claims at its start, and of one whose two differ. */
+/** `cdrApplication` of a record without identities, of one whose identities no application claims at its start, and of one whose identities, rating group or service identifier name two. */
 export const NO_IDENTITY = -1;
 export const UNKNOWN_IDENTITY = -2;
 export const CONFLICTING_IDENTITIES = -3;
@@ -206,8 +206,10 @@ export class FlowBatch {
   protocol: Uint8Array;
   /** Index into the catalogue's tags, or NO_TAG, or a code of `unknownTags`. */
   tag: Int32Array;
-  /** Application that claims the record's identities (ASP, sponsor) at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
+  /** Application that claims the record's identities (ASP, sponsor), rating group or service identifier at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
+  /** Application that claims what the gateway detected in the record, at its start, or -1. */
+  detectedApplication: Int32Array;
   contentType: Uint8Array;
   uplinkOctets: Float64Array;
   downlinkOctets: Float64Array;
@@ -248,6 +250,7 @@ export class FlowBatch {
     this.protocol = new Uint8Array(room);
     this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
+    this.detectedApplication = new Int32Array(room);
     this.contentType = new Uint8Array(room);
     this.uplinkOctets = new Float64Array(room);
     this.downlinkOctets = new Float64Array(room);
@@ -313,6 +316,7 @@ export class FlowBatch {
     this.node.fill(-1, from, to);
     this.tag.fill(NO_TAG, from, to);
     this.cdrApplication.fill(NO_IDENTITY, from, to);
+    this.detectedApplication.fill(-1, from, to);
     this.prefixApplication.fill(-1, from, to);
     this.reason.fill(UNDECIDED, from, to);
     this.application.fill(-1, from, to);

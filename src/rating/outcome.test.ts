@@ -26,12 +26,14 @@ const GUILTS: { reason: Reason; fields: Fields; before?: Fields }[] = [
   { reason: 'octets_out_of_range', fields: { downlinkOctets: 2 ** 48 } },
   { reason: 'conflicting_duplicate', fields: {}, before: { remotePort: 80 } },
   { reason: 'duplicate', fields: {}, before: {} },
+  { reason: 'detected_only', fields: { remoteIp: '8.8.8.8', detectedApplication: 'seen' } },
   { reason: 'no_evidence', fields: { remoteIp: '8.8.8.8' } },
   { reason: 'unknown_tag', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'UNCLAIMED' } },
   { reason: 'unknown_identity', fields: { remoteIp: '8.8.8.8', sponsorIdentity: 'unclaimed' } },
   { reason: 'evidence_conflict', fields: { zeroRatingTag: 'BOTH' } },
   { reason: 'tag_missing', fields: { remoteIp: '192.0.2.1' } },
   { reason: 'identity_missing', fields: { remoteIp: '192.0.2.65' } },
+  { reason: 'detection_missing', fields: { remoteIp: '192.0.2.129' } },
   { reason: 'prefix_missing', fields: { remoteIp: '8.8.8.8', zeroRatingTag: 'IP' } },
   { reason: 'no_plan', fields: { startTime: Date.UTC(2025, 0) } },
   { reason: 'content_not_covered', fields: { contentType: 'other' } },
@@ -153,12 +155,14 @@ describe('the first reason that applies is the record’s', () => {
   test('what is wrong with the evidence before a suspended sponsor', () => {
     const rules = testRules({ suspensions: { sponsorIds: new Set(['acme', 'bolt']), number: 1 } });
     const evidence = [
+      'detected_only',
       'no_evidence',
       'unknown_tag',
       'unknown_identity',
       'evidence_conflict',
       'tag_missing',
       'identity_missing',
+      'detection_missing',
       'prefix_missing',
     ];
     for (const { reason, fields } of GUILTS.filter((guilt) => evidence.includes(guilt.reason))) {

@@ -48,30 +48,42 @@ export const REASONS = [
   },
   // not sponsored: the subscriber's own traffic
   {
+    reason: 'detected_only',
+    outcome: 'not_sponsored',
+    meaning: 'the gateway detected an application, which is no evidence without another kind of it',
+  },
+  {
     reason: 'no_evidence',
     outcome: 'not_sponsored',
-    meaning: 'no tag, no identity, and the remote address is in no prefix in force at startTime',
+    meaning:
+      'no tag, no identity, no rating group or service identifier that an application claims, and no prefix in force at startTime holds for the record',
   },
   {
     reason: 'unknown_tag',
     outcome: 'not_sponsored',
-    meaning: 'a tag that no application claims at startTime, and no identity or prefix matches either',
+    meaning: 'a tag that no application claims at startTime, and no other evidence matches either',
   },
   {
     reason: 'unknown_identity',
     outcome: 'not_sponsored',
-    meaning: 'sponsor or ASP identities that no application claims at startTime, and no prefix matches either',
+    meaning:
+      'sponsor or ASP identities that no application claims at startTime, and no rating group, service identifier or prefix matches either',
   },
   {
     reason: 'evidence_conflict',
     outcome: 'not_sponsored',
-    meaning: 'tag, identities and prefix name different applications',
+    meaning: 'tag, identities, rating group or service identifier, prefix and detection name different applications',
   },
   { reason: 'tag_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a tag' },
   {
     reason: 'identity_missing',
     outcome: 'not_sponsored',
-    meaning: 'the match policy asks for a sponsor or ASP identity',
+    meaning: 'the match policy asks for a sponsor or ASP identity, a rating group or a service identifier',
+  },
+  {
+    reason: 'detection_missing',
+    outcome: 'not_sponsored',
+    meaning: 'the match policy asks for a detection by the gateway',
   },
   { reason: 'prefix_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a proxy address' },
   { reason: 'sponsor_suspended', outcome: 'not_sponsored', meaning: 'the sponsor is suspended' },

@@ -248,6 +248,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.protocol[row] = record.protocol;
   batch.tag[row] = rules.evidence.codeOfTag(record.zeroRatingTag, batch.unknownTags);
   batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record, batch, row);
+  batch.detectedApplication[row] = rules.evidence.applicationOfDetection(record, batch, row);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;
   batch.downlinkOctets[row] = record.downlinkOctets;

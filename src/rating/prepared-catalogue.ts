@@ -34,6 +34,8 @@ function termsOf({
   prefixes: _prefixes,
   aspIdentities: _aspIdentities,
   sponsorIdentities: _sponsorIdentities,
+  services: _services,
+  detections: _detections,
   ...terms
 }: Catalogue['applications'][number]): ApplicationTerms {
   return terms;

@@ -22,6 +22,7 @@ applications:
   - { id: by-ip, sponsor: bolt, match: ip, tags: [IP], prefixes: [203.0.113.0/24], sponsorIdentities: [bolt-pays] }
   - { id: both, sponsor: bolt, match: both, tags: [BOTH], prefixes: [192.0.2.0/24] }
   - { id: in-cdr, sponsor: bolt, match: cdr, prefixes: [192.0.2.64/26], aspIdentities: [asp-cdr] }
+  - { id: seen, sponsor: bolt, match: detected, prefixes: [192.0.2.128/26], detectedNames: [seen] }
 plans:
   - id: any-day
     application: any

@@ -109,8 +109,8 @@ const FINANCE = [
   rerated('reversal', '-', '-charge_micros'),
   rerated('charge', '', 'intDiv(charge_micros * 9, 10)'),
   `INSERT INTO closings (number, sponsor_id, month, closed_at, who, currency, cursors, last_entry, records, sponsored_octets,
-      charge_micros, credit_micros, closing_micros)
+      charge_micros, credit_micros, flat_fee_micros, volume_rebate_micros, shortfall_micros, taxable_micros, amount_due_micros, closing_micros)
     SELECT 1, 'chatter', '2026-09-01', '2026-10-03 08:00:00', 'billing', 'USD', [('flows-41', 0, ${RECORDS_PER_MONTH - 1})], 1,
-      sum(records), sum(sponsored_octets), sum(charge_micros) AS charged, 5000000, 5000000 - charged
+      sum(records), sum(sponsored_octets), sum(charge_micros) AS charged, 5000000, 2000000, 300000, 700000, charged + 2400000, greatest(0, charged - 2600000), 2600000 - charged
     FROM booking_totals WHERE sponsor_id = 'chatter' AND month = '2026-09-01'`,
 ];

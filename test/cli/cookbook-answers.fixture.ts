@@ -2,6 +2,7 @@ import type { Store } from '../../src/platform/clickhouse/store.ts';
 import {
   type Booking,
   balancesOf,
+  billOf,
   costs,
   DAY_MS,
   days,
@@ -19,6 +20,7 @@ import {
   same,
   sum,
   sumOf,
+  termsMicros,
 } from './cookbook-facts.fixture.ts';
 
 export type Answer = Record<string, unknown>;
@@ -77,7 +79,7 @@ function moneyAnswers({ bookings, entries, closings }: Facts): Record<string, An
       sponsored_percent: (rows) =>
         percent(sum(rows, 'sponsored_octets'), sum(rows, 'sponsored_octets') + sum(rows, 'subscriber_octets')),
     }),
-    'Balances and runway': balancesOf(bookings, entries).map((balance) => {
+    'Balances and runway': balancesOf({ bookings, entries, closings }).map((balance) => {
       const microsADay = perDay.get(balance.sponsor_id) ?? 0;
       const lasts = balance.balance_micros > 0n && microsADay > 0;
       return {
@@ -97,6 +99,7 @@ function moneyAnswers({ bookings, entries, closings }: Facts): Record<string, An
       ),
     })),
     Corrections: correctionAnswers(bookings),
+    'Bills of closed months': closings.map(billOf),
     'What came after a closing': closings.map((closing) => {
       const now = sum(september.filter(same(closing, 'sponsor_id')), 'charge_micros');
       return {
@@ -129,7 +132,7 @@ function correctionAnswers(bookings: readonly Booking[]): Answer[] {
   ];
 }
 
-function planningAnswers({ bookings, entries, limits }: Facts): Record<string, Answer[]> {
+function planningAnswers({ bookings, entries, closings, limits }: Facts): Record<string, Answer[]> {
   const from = (day: string) => (row: Row) => row.usage_date >= day;
   const before = (day: string) => (row: Row) => row.usage_date < day;
   const soFar = bookings.filter(from('2026-10-01')).filter(before(TODAY));
@@ -155,7 +158,8 @@ function planningAnswers({ bookings, entries, limits }: Facts): Record<string, A
       },
     }),
     'Headroom to the credit limit': limits.map(({ sponsor_id, currency, limit_micros }) => {
-      const balance = balancesOf(bookings, entries).find((row) => row.sponsor_id === sponsor_id)?.balance_micros ?? 0n;
+      const balance =
+        balancesOf({ bookings, entries, closings }).find((row) => row.sponsor_id === sponsor_id)?.balance_micros ?? 0n;
       return {
         sponsor_id,
         currency,
@@ -165,19 +169,21 @@ function planningAnswers({ bookings, entries, limits }: Facts): Record<string, A
         percent_used: percent(balance < 0n ? -balance : 0n, BigInt(limit_micros)),
       };
     }),
-    'Receivables by age': receivables(bookings, entries),
+    'Receivables by age': receivables({ bookings, entries, closings }),
   };
 }
 
 /** Credits are taken from the oldest month first, one month after the other. */
-function receivables(bookings: readonly Booking[], entries: readonly Row[]): Answer[] {
+function receivables({ bookings, entries, closings }: Pick<Facts, 'bookings' | 'entries' | 'closings'>): Answer[] {
   return groups(bookings, ['sponsor_id', 'currency'], {}).map((sponsor) => {
     let credit = sum(entries.filter(same(sponsor, 'sponsor_id')), 'amount_micros');
     const answer = { month_not_over: 0n, days_1_to_30: 0n, days_31_to_60: 0n, days_61_to_90: 0n, days_over_90: 0n };
     for (const { month, micros } of groups(bookings.filter(same(sponsor, 'sponsor_id')), ['month'], {
       micros: sumOf('charge_micros'),
     })) {
-      const owed = BigInt(String(micros));
+      const owed = closings
+        .filter((closing) => closing.sponsor_id === sponsor.sponsor_id && closing.month === month)
+        .reduce((total, closing) => total + termsMicros(closing), BigInt(String(micros)));
       const unpaid = owed > credit ? owed - credit : 0n;
       credit = owed > credit ? 0n : credit - owed;
       const age = days(RECEIVABLES_DAY) - days(lastDayOf(String(month)));

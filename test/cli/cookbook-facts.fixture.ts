@@ -195,10 +195,30 @@ export function firstPlace(rows: readonly Row[]): Row {
   return first;
 }
 
-export function balancesOf(bookings: readonly Booking[], entries: readonly Row[]) {
+/** Returns what a closing posts of its monthly terms. */
+export function termsMicros(closing: Row): bigint {
+  return BigInt(closing.flat_fee_micros) + BigInt(closing.shortfall_micros) - BigInt(closing.volume_rebate_micros);
+}
+
+/** Returns what a closing billed. */
+export function billOf(closing: Row): Record<string, unknown> {
+  const total = BigInt(closing.charge_micros) + BigInt(closing.adjustment_micros) + termsMicros(closing);
+  return {
+    ...pick(closing, ['month', 'sponsor_id', 'currency', 'charge_micros', 'adjustment_micros', 'closing_micros']),
+    ...pick(closing, ['flat_fee_micros', 'volume_rebate_micros', 'shortfall_micros', 'tax_micros', 'rounding_micros']),
+    total_micros: total,
+    owed_micros: total + BigInt(closing.tax_micros) - BigInt(closing.rounding_micros),
+  };
+}
+
+export function balancesOf({ bookings, entries, closings }: Pick<Facts, 'bookings' | 'entries' | 'closings'>) {
   return groups([...bookings, ...entries], ['sponsor_id', 'currency'], {}).map((account) => {
     const credited = sum(entries.filter(same(account, 'sponsor_id', 'currency')), 'amount_micros');
-    const charged = sum(bookings.filter(same(account, 'sponsor_id', 'currency')), 'charge_micros');
+    const ofClosings = closings.filter(same(account, 'sponsor_id', 'currency')).map(termsMicros);
+    const charged = ofClosings.reduce(
+      (total, micros) => total + micros,
+      sum(bookings.filter(same(account, 'sponsor_id', 'currency')), 'charge_micros'),
+    );
     return {
       sponsor_id: account.sponsor_id,
       currency: account.currency,

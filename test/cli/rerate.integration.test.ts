@@ -158,3 +158,44 @@ test('catalogue diff names what changes for whom, and the money that simulate sh
     'the catalogues do not differ\n',
   );
 });
+
+test('monthly terms of a draft are named by simulate and by catalogue diff, and close posts those of --catalogue', async () => {
+  const terms = `monthlyTerms:
+  - { id: chatter-2026, version: 2, sponsor: chatter, effectiveFrom: 2026-09-01, effectiveTo: null, flatFee: "250.00" }
+`;
+  await writeFile(zerorate.path('terms.yaml'), `${readFileSync(zerorate.path('new.yaml'), 'utf8')}\n${terms}`);
+  const withTerms = (...args: string[]) => simulate('--catalogue', 'terms.yaml', ...args);
+  const named =
+    'monthly terms are not included, as fees, shortfalls and rebates are of whole months: chatter-2026 version 2\n';
+  const { stderr, stdout, code } = await withTerms('--format', 'json');
+  expect({ stderr, code }).toEqual({ stderr: expect.stringContaining(named), code: 0 });
+  expect(JSON.parse(stdout).termsNotIncluded).toEqual(['chatter-2026 version 2']);
+  expect((await withTerms('--sponsor', 'lumen')).stderr).not.toContain('monthly terms');
+  const diff = await zerorate.run(['catalogue', 'diff', 'new.yaml', 'terms.yaml']);
+  expect(diff.stdout).toMatch(/^chatter +monthly terms chatter-2026 version 2 +\(added\) +added$/m);
+
+  const close = (month: string) =>
+    zerorate.run([
+      'close',
+      '--sponsor',
+      'chatter',
+      '--month',
+      month,
+      '--who',
+      'Ada',
+      '--catalogue',
+      'terms.yaml',
+      ...STORE,
+    ]);
+  const [{ first }] = await zerorate.rows<{ first: string }>(
+    "SELECT substring(toString(min(month)), 1, 7) AS first FROM bookings WHERE sponsor_id = 'chatter'",
+    'store',
+  );
+  if (first !== '2026-09') expect((await close(first)).stderr).toContain('2026-09 of chatter is open');
+  const closed = await close('2026-09');
+  expect(closed.stdout).toContain(', flat fee 250.00 USD (chatter-2026 version 2), tax ');
+  expect(
+    (await zerorate.run(['account', 'show', '--sponsor', 'chatter', '--catalogue', 'terms.yaml', ...STORE])).stdout,
+  ).toMatch(/flat-fee +-250\.00/);
+  expect((await zerorate.run(['audit', ...STORE])).code).toBe(0);
+});

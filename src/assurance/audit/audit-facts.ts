@@ -1,4 +1,5 @@
 import type { Store } from '../../platform/clickhouse/store.ts';
+import { auditMonthlyTerms } from './audit-monthly-terms.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
 
 /** Numbered facts: one row each, but for recyclings, which have a row for each of their rejections. */
@@ -14,8 +15,8 @@ const NUMBERED: readonly { table: string; facts: string }[] = [
 const SHOWN = 20;
 
 /**
- * Checks what finance has posted: facts are numbered from 1 without a gap, each number occurs once, and corrections reverse
- * the current charges. Yields every reported fault; a consistent store yields none.
+ * Checks what finance has posted: facts are numbered from 1 without a gap, each number occurs once, corrections reverse
+ * the current charges, and closings posted what their monthly terms bill. Yields every reported fault; a consistent store yields none.
  */
 export async function* auditFacts(store: Store): AsyncGenerator<AuditFault> {
   for (const { table, facts } of NUMBERED) yield* numberFaults(store, table, facts);
@@ -24,6 +25,7 @@ export async function* auditFacts(store: Store): AsyncGenerator<AuditFault> {
   yield* reversalFaults(store);
   yield* firstChargeFaults(store);
   yield* readLogFaults(store);
+  yield* auditMonthlyTerms(store);
 }
 
 async function* numberFaults(store: Store, table: string, facts: string): AsyncGenerator<AuditFault> {

@@ -17,6 +17,28 @@ const NETWORKS = [
   ...['0.0.0.0/0', '198.51.0.0/16', '198.51.0.0/24', '198.51.100.0/24', '198.51.100.64/26', '198.51.100.70/32'],
   ...['2000::/3', '2001:db8::/32', '2001:db8::/64', '2001:db8:0:0:8000::/65', '2001:db8:1::/48', '2001:db8:1::5/128'],
 ];
+/** Rating groups and service identifiers, null for any, and what records have. */
+const SERVICES: readonly (readonly [number | null, number | null])[] = [
+  ...([
+    [1001, null],
+    [1002, null],
+    [2 ** 31 - 1, null],
+    [1001, 7],
+    [1002, 7],
+    [null, 7],
+    [null, 0],
+  ] as const),
+];
+export const RATING_GROUPS = [null, null, 0, 1001, 1001, 1002, 1003, 2 ** 31 - 1];
+export const SERVICE_IDENTIFIERS = [null, null, null, 0, 7, 7, 8];
+/** What gateways detect, and how; no record is of two ways of a name. */
+const DETECTED: readonly (readonly [name: string, by: readonly (string | null)[] | undefined])[] = [
+  ['chat', undefined],
+  ['É ', ['sni']],
+  ['É ', ['dns', 'dpi']],
+];
+export const DETECTED_NAMES = [null, null, 'chat', 'chat', 'É ', 'É ', 'other'];
+export const DETECTED_BY = [null, 'sni', 'dns', 'dpi'] as const;
 /** First and last addresses of the networks, and what lies beside them. */
 export const ADDRESSES = [
   ...['8.8.8.8', '198.51.0.0', '198.51.0.255', '198.51.1.0', '198.51.255.255', '198.52.0.0', '198.51.100.63'],
@@ -95,12 +117,62 @@ function networkClaims(): fc.Arbitrary<PlainClaim[]> {
   return fc.tuple(...NETWORKS.map(ofOne)).map((all) => all.flat());
 }
 
+/** The text of a claim is its place in SERVICES. */
+function serviceClaims(): fc.Arbitrary<PlainClaim[]> {
+  return fc
+    .tuple(...SERVICES.map((_, at) => fc.oneof(fc.constant([]), claimsOfOne(String(at), ALL))))
+    .map((all) => all.flat());
+}
+
+/** By every claim, one after the other: of the pair, then of the service identifier, then of the rating group. */
+export function ownerOfService(
+  claims: readonly PlainClaim[],
+  record: { ratingGroup: number | null; serviceIdentifier: number | null; startTime: number },
+): number {
+  const { ratingGroup, serviceIdentifier, startTime } = record;
+  const wanted = [
+    [ratingGroup, serviceIdentifier],
+    [null, serviceIdentifier],
+    [ratingGroup, null],
+  ];
+  for (const [group, service] of wanted) {
+    const found = claims.find((claim) => {
+      const [ownGroup, ownService] = SERVICES[Number(claim.text)];
+      const isIts = ownGroup === group && ownService === service;
+      return isIts && claim.fromMs <= startTime && startTime < claim.toMs;
+    });
+    if (found !== undefined) return found.owner;
+  }
+  return -1;
+}
+
+/** The text of a claim is its place in DETECTED. */
+function detectionClaims(): fc.Arbitrary<PlainClaim[]> {
+  return fc.tuple(...DETECTED.map((_, at) => claimsOfOne(String(at), ALL))).map((all) => all.flat());
+}
+
+/** By every claim, one after the other. */
+export function ownerOfDetection(
+  claims: readonly PlainClaim[],
+  record: { detectedApplication: string | null; detectedBy: string | null; startTime: number },
+): number {
+  const found = claims.find((claim) => {
+    const [name, by] = DETECTED[Number(claim.text)];
+    const isIts = name === record.detectedApplication && (by === undefined || by.includes(record.detectedBy));
+    return isIts && claim.fromMs <= record.startTime && record.startTime < claim.toMs;
+  });
+  return found?.owner ?? -1;
+}
+
 export const evidence = fc.record({
   tags: claimsOf(TAGS),
   prefixes: networkClaims(),
   aspIdentities: claimsOf(IDENTITIES),
   sponsorIdentities: claimsOf(IDENTITIES),
-  match: fc.array(fc.constantFrom('any', 'any', 'any', 'tag', 'ip', 'both', 'cdr'), {
+  services: fc.oneof(fc.constant<PlainClaim[]>([]), serviceClaims()),
+  detections: fc.oneof(fc.constant<PlainClaim[]>([]), detectionClaims()),
+  detectedAlone: fc.array(fc.boolean(), { minLength: APPLICATIONS, maxLength: APPLICATIONS }),
+  match: fc.array(fc.constantFrom('any', 'any', 'any', 'tag', 'ip', 'both', 'cdr', 'detected'), {
     minLength: APPLICATIONS,
     maxLength: APPLICATIONS,
   }),
@@ -110,7 +182,7 @@ type Drawn = typeof evidence extends fc.Arbitrary<infer T> ? T : never;
 const KEYS = { tags: 'tag', prefixes: 'cidr', aspIdentities: 'identity', sponsorIdentities: 'identity' } as const;
 
 /** Returns the catalogue that has the drawn claims. Its applications 0 and 2, 1 and 3 are of one sponsor each. */
-export function catalogueOf({ match, ...lists }: Drawn): Catalogue {
+export function catalogueOf({ match, services, detections, detectedAlone, ...lists }: Drawn): Catalogue {
   const iso = (timeMs: number) => (Number.isFinite(timeMs) ? new Date(timeMs).toISOString() : undefined);
   const written = (list: keyof typeof KEYS, owner: number) => {
     const own = lists[list].filter((claim) => claim.owner === owner);
@@ -121,10 +193,47 @@ export function catalogueOf({ match, ...lists }: Drawn): Catalogue {
       return isPlain ? text : { [KEYS[list]]: text, from, to, ...flow.written };
     });
   };
+  const writtenServices = (owner: number) => {
+    const own = services
+      .filter((claim) => claim.owner === owner)
+      .map(({ text, fromMs, toMs }) => {
+        const [ratingGroup, serviceIdentifier] = SERVICES[Number(text)];
+        const isPlain =
+          !Number.isFinite(fromMs) && !Number.isFinite(toMs) && (ratingGroup === null || serviceIdentifier === null);
+        return { ratingGroup, serviceIdentifier, isPlain, from: iso(fromMs), to: iso(toMs) };
+      });
+    const entries = (list: typeof own) =>
+      list.length === 0
+        ? undefined
+        : list.map(({ ratingGroup, serviceIdentifier, isPlain, from, to }) =>
+            isPlain
+              ? (ratingGroup ?? serviceIdentifier)
+              : { ratingGroup: ratingGroup ?? undefined, serviceIdentifier: serviceIdentifier ?? undefined, from, to },
+          );
+    return {
+      ratingGroups: entries(own.filter(({ ratingGroup }) => ratingGroup !== null)),
+      serviceIdentifiers: entries(own.filter(({ ratingGroup }) => ratingGroup === null)),
+    };
+  };
+  const writtenDetections = (owner: number) => {
+    const own = detections.filter((claim) => claim.owner === owner);
+    if (own.length === 0) return {};
+    const detectedNames = own.map(({ text, fromMs, toMs }) => {
+      const [name, by] = DETECTED[Number(text)];
+      const isPlain = by === undefined && !Number.isFinite(fromMs) && !Number.isFinite(toMs);
+      return isPlain ? name : { name, by, from: iso(fromMs), to: iso(toMs) };
+    });
+    return { detectedNames, ...(detectedAlone[owner] && { detection: 'alone' }) };
+  };
+  // A policy that asks for a detection needs a name.
+  const policyOf = (policy: string, owner: number) =>
+    policy === 'detected' && detections.every((claim) => claim.owner !== owner) ? 'any' : policy;
   const document = {
     sponsors: ['s0', 's1'].map((id) => ({ id, name: id, currency: 'EUR', creditLimit: '1' })),
     applications: match.map((policy, i) => ({
-      ...{ id: `a${i}`, sponsor: `s${i % 2}`, match: policy },
+      ...{ id: `a${i}`, sponsor: `s${i % 2}`, match: policyOf(policy, i) },
+      ...writtenServices(i),
+      ...writtenDetections(i),
       ...Object.fromEntries((Object.keys(KEYS) as (keyof typeof KEYS)[]).map((list) => [list, written(list, i)])),
     })),
     plans: match.map((_, i) => ({

@@ -9,15 +9,22 @@ import { asValue, classifyValues, testLane, testRecord } from '../../rating/traf
 import {
   ADDRESSES,
   catalogueOf,
+  DETECTED_BY,
+  DETECTED_NAMES,
   evidence,
   IDENTITIES,
+  ownerOfDetection,
+  ownerOfService,
   type PlainClaim,
   PORTS,
   PROTOCOLS,
+  RATING_GROUPS,
+  SERVICE_IDENTIFIERS,
   TAGS,
   TIMES,
 } from './drawn-evidence.fixture.ts';
-import { recognise, secondRules } from './second-rules.ts';
+import { recognise } from './second-evidence.ts';
+import { secondRules } from './second-rules.ts';
 
 const records = fc.array(
   fc.record({
@@ -25,6 +32,10 @@ const records = fc.array(
     remoteIp: fc.constantFrom(...ADDRESSES),
     protocol: fc.constantFrom(...PROTOCOLS),
     remotePort: fc.constantFrom(...PORTS),
+    ratingGroup: fc.constantFrom(...RATING_GROUPS),
+    serviceIdentifier: fc.constantFrom(...SERVICE_IDENTIFIERS),
+    detectedApplication: fc.constantFrom(...DETECTED_NAMES),
+    detectedBy: fc.constantFrom(...DETECTED_BY),
     zeroRatingTag: fc.constantFrom(null, null, ...TAGS, 'unclaimed'),
     sponsorIdentity: fc.constantFrom(null, null, ...IDENTITIES, 'unclaimed'),
     applicationServiceProviderIdentity: fc.constantFrom(null, null, ...IDENTITIES, 'unclaimed'),
@@ -70,12 +81,13 @@ function bitsOf(address: string): string {
   return bits;
 }
 
-/** What the batch says of each record's evidence: by the tag, the identities, the prefix, and what follows from them. */
+/** What the batch says of each record's evidence: by the tag, the CDR, the prefix, the gateway's detection, and what follows from them. */
 function foundBy(batch: FlowBatch, { evidence, catalogue }: Rules) {
   return Array.from({ length: batch.count }, (_, row) => ({
     byTag: evidence.applicationOfTag(batch, row),
-    byIdentities: Math.max(-1, batch.cdrApplication[row]),
+    byCdr: Math.max(-1, batch.cdrApplication[row]),
     byPrefix: batch.prefixApplication[row],
+    byDetection: batch.detectedApplication[row],
     application: catalogue.applications[batch.application[row]]?.id ?? '',
     // Undecided: it has a plan.
     said: REASONS[batch.reason[row]]?.reason ?? EVIDENCES[batch.evidence[row]],
@@ -84,7 +96,7 @@ function foundBy(batch: FlowBatch, { evidence, catalogue }: Rules) {
 
 const withoutKernel: Decoder = (value) => decodeJson(value);
 
-test('tags, identities and nested prefixes, with dates, protocols and ports: engine, reference and second computation agree', () => {
+test('tags, identities, rating groups and nested prefixes, with dates, protocols and ports: engine, reference and second computation agree', () => {
   const seed = Number(process.env.EVIDENCE_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
   process.stdout.write(`drawn with EVIDENCE_FUZZ_SEED=${seed}\n`);
   const met = new Map<Reason | (typeof EVIDENCES)[number], number>();
@@ -107,9 +119,13 @@ test('tags, identities and nested prefixes, with dates, protocols and ports: eng
         const byAsp = ownerOf(drawn.aspIdentities, applicationServiceProviderIdentity, startTime);
         const bySponsor = ownerOf(drawn.sponsorIdentities, sponsorIdentity, startTime);
         const areTwo = byAsp >= 0 && bySponsor >= 0 && sponsorOf(byAsp) !== sponsorOf(bySponsor);
+        const byIdentities = byAsp >= 0 ? byAsp : bySponsor;
+        const byService = ownerOfService(drawn.services, record);
+        const differ = byIdentities >= 0 && byService >= 0 && byIdentities !== byService;
         expect(found[row]).toMatchObject({
           byTag: ownerOf(drawn.tags, zeroRatingTag, startTime),
-          byIdentities: areTwo ? -1 : byAsp >= 0 ? byAsp : bySponsor,
+          byCdr: areTwo || differ ? -1 : byIdentities >= 0 ? byIdentities : byService,
+          byDetection: ownerOfDetection(drawn.detections, record),
           byPrefix: ownerOfAddress(drawn.prefixes, record),
         });
         const recognised = recognise(second, record);
@@ -122,7 +138,18 @@ test('tags, identities and nested prefixes, with dates, protocols and ports: eng
   );
   const unmet = [
     ...['no_evidence', 'unknown_tag', 'unknown_identity', 'evidence_conflict', 'tag_missing', 'identity_missing'],
-    ...['prefix_missing', 'tag', 'ip', 'cdr', 'tag+ip', 'tag+cdr', 'cdr+ip', 'tag+cdr+ip'],
+    ...[
+      'detected_only',
+      'detection_missing',
+      'prefix_missing',
+      'tag',
+      'ip',
+      'cdr',
+      'tag+ip',
+      'tag+cdr',
+      'cdr+ip',
+      'tag+cdr+ip',
+    ],
   ].filter((each) => !met.has(each as Reason));
   expect(unmet, 'outcomes that the drawn records should have').toEqual([]);
 });

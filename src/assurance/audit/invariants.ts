@@ -7,6 +7,8 @@ export const INVARIANTS = {
   facts: 'entries, closings, corrections and recyclings are numbered without a gap, each number once',
   corrections:
     'every correction reverses the current charge, and charges the same octets again; one without the other is of a correction that read the source',
+  monthly_terms:
+    'every flat fee, volume rebate and shortfall that a closing posted equals a second computation from its terms and charges',
   duplicates: 'no record is charged twice: the same node, number and content, in any lane or log',
   source:
     'every batch read the records that the source has in its offsets: all of them, each once, with the same content',

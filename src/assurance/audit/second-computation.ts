@@ -4,12 +4,11 @@ import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '.
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
+import { recognise, type SecondApplication } from './second-evidence.ts';
 import {
   firstDayOfPeriod,
   isClosed,
   priceOf,
-  recognise,
-  type SecondApplication,
   type SecondPlan,
   type SecondRules,
   secondPlanInForce,

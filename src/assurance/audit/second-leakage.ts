@@ -2,7 +2,7 @@ import { leakageKey, type OutcomeTotal, outcomeKey } from '../../journal/evidenc
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import type { SecondOutcome } from './second-computation.ts';
-import { networkOfAddress } from './second-rules.ts';
+import { networkOfAddress } from './second-evidence.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -5,15 +5,8 @@ import type { Reason } from '../../rating/outcome.ts';
 import { latestTimeOf, MIN_TIME_MS } from '../../rating/record/record-limits.ts';
 import { NO_FACTS } from '../../rating/rules.ts';
 import { closedFor, testRecord, testRules } from '../../rating/traffic.fixture.ts';
-import {
-  firstDayOfPeriod,
-  isClosed,
-  lastInstantOf,
-  priceOf,
-  recognise,
-  secondPlanInForce,
-  secondRules,
-} from './second-rules.ts';
+import { recognise } from './second-evidence.ts';
+import { firstDayOfPeriod, isClosed, lastInstantOf, priceOf, secondPlanInForce, secondRules } from './second-rules.ts';
 
 const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 

@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import { readCatalogue, readCataloguePath, readKeyConfig } from '../../engine/assembly/read-config.ts';
 import { closeMonth } from '../../finance/closing/close-month.ts';
 import type { Closing } from '../../finance/closing/closings.ts';
-import { type FoundTerms, termsIn } from '../../finance/statements/invoice.ts';
+import { termsIn } from '../../finance/statements/invoice.ts';
+import { kindName, termsName, termsParts } from '../../finance/statements/monthly-terms.ts';
 import { readStatement } from '../../finance/statements/statement.ts';
 import { statementJson } from '../../finance/statements/statement-document.ts';
 import { openForBooking } from '../../journal/open-store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted } from '../../platform/telemetry/terminal-output.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { type MonthOptions, requireMonth, withMonthOptions } from '../finance-options.ts';
 import { configuredSigningKey, writeSignedJson } from './load-signing-key.ts';
@@ -19,7 +21,10 @@ export function registerClose(program: Command): void {
   withMonthOptions(program.command('close'))
     .description('close a month of a sponsor: its statement never changes again, what comes later is an adjustment')
     .requiredOption('--who <name>', 'who closes it')
-    .option('--catalogue <file>', 'the catalogue that says seller, buyer, tax and terms of the invoice')
+    .option(
+      '--catalogue <file>',
+      'the catalogue that says the monthly terms, and seller, buyer, tax and terms of the invoice',
+    )
     .option('--out <file>', 'write the closed statement as JSON, signed as FILE.jws where a signing key is configured')
     .option('--signing-key <file>', 'sign it with this key; by default the configured key')
     .addHelpText(
@@ -31,7 +36,8 @@ Example:
 Months are closed in order, once every period that begins in them is over, in its plan's time zone, and closing.graceDelayMs
 has passed (of --config, or ZERORATE_CLOSING_GRACE_DELAY_MS). Closing a month again changes nothing. With a seller in the
 catalogue and a buyer for the sponsor the statement is an invoice, and gets the next number of its series. Without --catalogue,
-seller and buyer are from the configuration's catalogue, or with --store from the newest catalogue that an engine booked with and that names the sponsor.`,
+seller, buyer and monthly terms are from the configuration's catalogue, or with --store from the newest catalogue that an engine booked with and that names the
+sponsor. The flat fees, volume rebates and shortfalls of the month's monthly terms are posted with the closing.`,
     )
     .action(close);
 }
@@ -45,7 +51,7 @@ async function close(options: CloseOptions): Promise<void> {
     throw new ConfigError('--signing-key: signs the closed statement in a file; name it with --out FILE.json');
   }
   const config = readKeyConfig(options, { withStore: true });
-  const terms = termsOf(options);
+  const catalogue = namedCatalogue(options);
   const { store } = await openForBooking(config.store, { create: false });
   try {
     const closed = await closeMonth(store, {
@@ -54,7 +60,10 @@ async function close(options: CloseOptions): Promise<void> {
       who: options.who,
       nowMs: systemClock.nowMs(),
       graceDelayMs: config.closing.graceDelayMs,
-      ...(terms !== undefined && { terms }),
+      ...(catalogue !== undefined && {
+        terms: termsIn(catalogue, options.sponsor),
+        monthlyTerms: catalogue.monthlyTerms ?? [],
+      }),
     });
     if (closed.outcome === 'refused') throw new ConfigError(`${closed.message} [${closed.reason}]`);
     const { closing } = closed;
@@ -75,13 +84,18 @@ async function close(options: CloseOptions): Promise<void> {
   }
 }
 
-function termsOf({ catalogue, config, sponsor }: CloseOptions): FoundTerms | undefined {
-  if (catalogue !== undefined) return termsIn(readCatalogue(catalogue), sponsor);
-  return config === undefined ? undefined : termsIn(readCatalogue(readCataloguePath({ config })), sponsor);
+/** Returns the catalogue that the options name; undefined: none, and the newest one of the store counts. */
+function namedCatalogue({ catalogue, config }: CloseOptions): Catalogue | undefined {
+  if (catalogue !== undefined) return readCatalogue(catalogue);
+  return config === undefined ? undefined : readCatalogue(readCataloguePath({ config }));
 }
 
-function dueInWords({ chargeMicros, adjustmentMicros, currency, due, invoiceNumber }: Closing): string {
-  const charged = formatMicros(chargeMicros + adjustmentMicros, currency);
+function dueInWords({ chargeMicros, adjustmentMicros, monthlyTerms, currency, due, invoiceNumber }: Closing): string {
+  const posted = termsParts({ monthlyTerms }).map(
+    ({ kind, terms, amountMicros }) =>
+      `${kindName(kind).toLowerCase()} ${formatMicros(amountMicros, currency)} (${termsName(terms)})`,
+  );
+  const charged = [formatMicros(chargeMicros + adjustmentMicros, currency), ...posted].join(', ');
   if (due === null) return charged;
   const tax = due.taxMicros === 0n ? '' : `, tax ${formatMicros(due.taxMicros, currency)}`;
   const invoice = invoiceNumber === '' ? '' : `invoice ${invoiceNumber}, `;

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
-import { type ClaimDocument, readClaim } from '../../rating/catalogue/catalogue-document.ts';
+import { type ClaimDocument, readClaim } from '../../rating/catalogue/claim-document.ts';
 import {
   type CatalogueChange,
   compareCatalogues,
@@ -42,9 +42,9 @@ Examples:
   $ zerorate catalogue diff catalogue.yaml draft.yaml
   $ zerorate catalogue diff catalogue.yaml draft.yaml --store ./zerorate-data --from 2026-10-01 --to 2026-11-01
 
-One line for each sponsor, application or plan that is new or gone, and for each field that differs. With a store and a range of days, the
+One line for each sponsor, application, plan or monthly terms that are new or gone, and for each field that differs. With a store and a range of days, the
 difference in money of records that are charged already follows, as \`simulate\` shows it. Evidence stays as booked there: a changed
-prefix, tag or identity shows no difference (\`rerate --from-source\`). Exit code 0 if the catalogues could be compared.`,
+prefix, tag or identity shows no difference (\`rerate --from-source\`); nor do flat fees, commitments and rebates. Exit code 0 if the catalogues could be compared.`,
     )
     .action(showDifference);
 }
@@ -61,10 +61,8 @@ async function showDifference(oldPath: string, newPath: string, options: DiffOpt
     else printChanges(changes);
     return;
   }
-  const [{ nameRefused, priceHistory, refusedJson }, { formatDifference, UNSPONSORED_STAY }] = await Promise.all([
-    import('../finance/simulate.ts'),
-    import('../finance/print-difference.ts'),
-  ]);
+  const [{ nameNotIncluded, notIncludedJson, priceHistory }, { formatDifference, UNSPONSORED_STAY }] =
+    await Promise.all([import('../finance/simulate.ts'), import('../finance/print-difference.ts')]);
   const result = await priceHistory({
     catalogue: newPath,
     from,
@@ -72,13 +70,13 @@ async function showDifference(oldPath: string, newPath: string, options: DiffOpt
     ...(config !== undefined && { config }),
     ...(store !== undefined && { store }),
   });
-  const money = formatDifference(result.lines, ['sponsor', 'plan'], format, refusedJson(result));
+  const money = formatDifference(result.lines, ['sponsor', 'plan'], format, notIncludedJson(result));
   if (format === 'json') printJson({ changes, money: JSON.parse(money) });
   else {
     printChanges(changes);
     process.stdout.write(`\n${UNSPONSORED_STAY}\n\n${money}\n`);
   }
-  nameRefused(result);
+  nameNotIncluded(result);
 }
 
 function printJson(document: unknown): void {

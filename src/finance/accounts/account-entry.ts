@@ -7,7 +7,7 @@ const MONEY_KINDS = ['top-up', 'payment', 'adjustment', 'rebate'] as const;
 /** Entry kinds that suspend and resume the sponsorship: their amount is 0. */
 const SUSPENSION_KINDS = ['suspension', 'resumption'] as const;
 /** Entry kinds that a closing posts; they cannot be requested. */
-const POSTED_KINDS = ['rounding', 'tax'] as const;
+const POSTED_KINDS = ['flat-fee', 'volume-rebate', 'shortfall', 'rounding', 'tax'] as const;
 export type PostedKind = (typeof POSTED_KINDS)[number];
 export type EntryKind = (typeof MONEY_KINDS)[number] | (typeof SUSPENSION_KINDS)[number];
 

@@ -10,7 +10,7 @@ export interface MonthOfAccount {
   creditMicros: bigint;
   /** Of these, payments and top-ups: they pay what earlier statements billed. */
   paidMicros: bigint;
-  /** Charges and adjustments. */
+  /** Charges and adjustments, and flat fees and shortfalls less rebates. */
   totalMicros: bigint;
   /** Decimals of the currency. */
   minorDigits: number;

@@ -54,7 +54,8 @@ export async function creditedMicros(store: Store): Promise<(sponsorId: string, 
   const rows = await store.query<Record<'sponsor' | 'currency' | 'micros', string>>(
     'SELECT sponsor, code AS currency, toString(sum(amount)) AS micros FROM (' +
       'SELECT sponsor_id AS sponsor, currency AS code, amount_micros AS amount FROM account_entries ' +
-      'UNION ALL SELECT sponsor_id, currency, rounding_micros - tax_micros FROM closings) GROUP BY sponsor, code',
+      'UNION ALL SELECT sponsor_id, currency, rounding_micros - tax_micros - flat_fee_micros - shortfall_micros + volume_rebate_micros ' +
+      'FROM closings) GROUP BY sponsor, code',
   );
   const sums = new Map(rows.map(({ sponsor, currency, micros }) => [`${currency} ${sponsor}`, BigInt(micros)]));
   return (sponsorId, currency) => sums.get(`${currency} ${sponsorId}`) ?? 0n;

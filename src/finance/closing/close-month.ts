@@ -10,6 +10,7 @@ import {
 } from '../../platform/clickhouse/native-block.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { lastPeriodStart, monthOverMs } from '../../rating/catalogue/closed-periods.ts';
+import type { MonthlyTerms } from '../../rating/catalogue.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';
 import { dayText } from '../calendar-day.ts';
 import { dateLiteral, endOfMonthMs, type Month, monthAfter, startOfMonthMs } from '../month.ts';
@@ -24,10 +25,11 @@ import {
   nextNumber,
   readTerms,
 } from '../statements/invoice.ts';
+import { firstMonthOfTerms, readMonthlyTerms, sumOfKind } from '../statements/monthly-terms.ts';
 import { statementOf } from '../statements/statement.ts';
 import { type Statement, statementJson } from '../statements/statement-document.ts';
 import { type Closing, readClosings } from './closings.ts';
-import { readCoverage, readCursors } from './coverage.ts';
+import { type Coverage, readCoverage, readCursors } from './coverage.ts';
 import { readSponsorPlans, type SponsorPlan } from './sponsor-plans.ts';
 
 export interface CloseRequest {
@@ -40,6 +42,8 @@ export interface CloseRequest {
   graceDelayMs?: number;
   /** Terms of its invoice; absent: those of the newest catalogue of the store. */
   terms?: FoundTerms;
+  /** Of any sponsors; absent: those of the newest catalogue of the store. */
+  monthlyTerms?: readonly MonthlyTerms[];
 }
 
 export type CloseOutcome =
@@ -61,15 +65,11 @@ export async function closeMonth(store: Store, request: CloseRequest): Promise<C
     if (coverage.closing !== null) return { outcome: 'already_closed', closing: coverage.closing };
     const over = await readMonthOver(store, sponsorId, month);
     if (over.overMs + graceDelayMs > nowMs) return refused('month_not_over', notOver(request, over));
-    const next = coverage.previous === null ? await firstMonth(store, sponsorId) : monthAfter(coverage.previous.month);
-    if (next !== null && next < month) {
-      return refused(
-        'earlier_month_open',
-        `${next} of ${sponsorId} is open: months are closed in order, so close it first`,
-      );
-    }
+    const monthlyTerms = request.monthlyTerms ?? (await readMonthlyTerms(store, sponsorId));
+    const earlier = await earlierMonth(store, coverage, monthlyTerms);
+    if (earlier !== null) return refused('earlier_month_open', earlier);
     const { terms, missing } = request.terms ?? (await readTerms(store, sponsorId));
-    const statement = await statementOf(store, coverage, terms);
+    const statement = await statementOf(store, coverage, { invoiceTerms: terms, monthlyTerms });
     const issued = statement.invoice === null ? null : await issuedOf(store, statement.invoice, terms, nowMs);
     const columns = [
       ...closingColumns(number, request, statement, await readCursors(store, coverage), coverage.upTo),
@@ -109,6 +109,21 @@ async function issuedOf(store: Store, draft: Invoice, terms: InvoiceTerms | null
 
 async function closingOf(store: Store, sponsorId: string, month: Month): Promise<Closing | undefined> {
   return (await readClosings(store, sponsorId)).find((closing) => closing.month === month);
+}
+
+/** Returns why an earlier month must be closed first; null: none. */
+async function earlierMonth(
+  store: Store,
+  { sponsorId, month, previous }: Coverage,
+  monthlyTerms: readonly MonthlyTerms[],
+): Promise<string | null> {
+  const first = previous === null ? await firstMonth(store, sponsorId) : monthAfter(previous.month);
+  const firstOfTerms = previous === null ? firstMonthOfTerms(monthlyTerms, sponsorId) : null;
+  const close = (open: Month) => `${open} of ${sponsorId} is open: months are closed in order, so close it first`;
+  if (firstOfTerms !== null && firstOfTerms < month && (first === null || firstOfTerms < first)) {
+    return `${close(firstOfTerms)}. Its monthly terms apply from then on; if months until now were billed elsewhere, let the terms begin (effectiveFrom) in the first month that is not`;
+  }
+  return first !== null && first < month ? close(first) : null;
 }
 
 /** Returns the first month that has bookings of a sponsor; null: there are none. */
@@ -169,11 +184,19 @@ function closingColumns(
   ];
 }
 
-function dueColumns({ due, totals }: Statement, issued: Issued | null): NativeColumn[] {
+function dueColumns(statement: Statement, issued: Issued | null): NativeColumn[] {
+  const { due, totals, monthlyTerms } = statement;
   if (due === null) throw new Error('an open month has an amount due');
   const amount = (name: string, value: bigint) => fixedColumn(name, 'Int64', BigInt64Array.of(value));
   return [
-    amount('closing_micros', totals.closingMicros + due.roundingMicros - due.taxMicros),
+    amount(
+      'closing_micros',
+      totals.closingMicros - (totals.monthlyTermsMicros ?? 0n) + due.roundingMicros - due.taxMicros,
+    ),
+    amount('flat_fee_micros', sumOfKind(statement, 'flat-fee')),
+    amount('volume_rebate_micros', -sumOfKind(statement, 'volume-rebate')),
+    amount('shortfall_micros', sumOfKind(statement, 'shortfall')),
+    stringColumn('monthly_terms', [monthlyTerms === undefined ? '' : statementJson(monthlyTerms, 0)]),
     amount('amount_due_micros', due.amountDueMicros),
     amount('taxable_micros', due.taxableMicros),
     amount('tax_micros', due.taxMicros),

@@ -1,7 +1,9 @@
+import * as z from 'zod';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { minorDigitsOf } from '../../rating/catalogue/currencies.ts';
 import type { AmountDue } from '../accounts/amount-due.ts';
 import type { Month } from '../month.ts';
+import { type StatementTerms, termsSchema } from '../statements/statement-document.ts';
 
 /** A closed month of a sponsor: a row of `closings`. Amounts are micro-units of the currency. */
 export interface Closing {
@@ -28,6 +30,8 @@ export interface Closing {
   merkleRoot: string;
   /** JSON, as the statement has it. */
   completeness: string;
+  /** The monthly terms and what they billed, as the statement has them; empty: none were in force. */
+  monthlyTerms: StatementTerms[];
   /** What was posted and billed; null: closed by a version that did neither. */
   due: Pick<AmountDue, 'taxableMicros' | 'taxMicros' | 'roundingMicros' | 'amountDueMicros'> | null;
   /** Empty: the statement is no invoice. */
@@ -48,15 +52,15 @@ const AMOUNTS = [
   'rounding_micros',
 ] as const;
 
-/** A store without the newest migration has no such column, and then no decimals. */
-const MINOR_DIGITS = "COLUMNS('^minor_digits$')";
+/** A store without the newest migrations has no such columns: then no decimals, and no terms. */
+const NEWER = "COLUMNS('^(minor_digits|monthly_terms)$')";
 
 /** Returns all closings of a sponsor, by month. */
 export async function readClosings(store: Store, sponsorId: string): Promise<Closing[]> {
   const rows = await store.query<Record<string, string | number> & { amount_due: string | null }>(
     'SELECT number, sponsor_id, sponsor_name, substring(toString(closings.month), 1, 7) AS closed_month, ' +
       'toUnixTimestamp64Milli(closed_at) AS closed_at_ms, who, currency, last_correction, last_entry, records, ' +
-      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness, ${MINOR_DIGITS}, ` +
+      `${AMOUNTS.map((name) => `toString(closings.${name}) AS ${name}`).join(', ')}, merkle_root, completeness, ${NEWER}, ` +
       'toString(closings.amount_due_micros) AS amount_due, invoice_number, invoice ' +
       `FROM closings WHERE sponsor_id = ${literal(sponsorId)} ORDER BY closings.month`,
   );
@@ -80,6 +84,7 @@ export async function readClosings(store: Store, sponsorId: string): Promise<Clo
     closingMicros: BigInt(row.closing_micros),
     merkleRoot: String(row.merkle_root),
     completeness: String(row.completeness),
+    monthlyTerms: termsOf(row),
     due:
       row.amount_due === null
         ? null
@@ -92,6 +97,10 @@ export async function readClosings(store: Store, sponsorId: string): Promise<Clo
     invoiceNumber: String(row.invoice_number),
     invoice: String(row.invoice),
   }));
+}
+
+function termsOf({ monthly_terms: json = '' }: Record<string, string | number>): StatementTerms[] {
+  return json === '' ? [] : z.array(termsSchema).parse(JSON.parse(String(json)));
 }
 
 function decimalsOf({ currency, minor_digits: kept = -1 }: Record<string, string | number>): number {

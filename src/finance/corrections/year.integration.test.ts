@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import type { SecondCharge } from '../../assurance/audit/second-computation.ts';
 import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
 import { literal } from '../../platform/clickhouse/store.ts';
@@ -15,6 +16,7 @@ import { bookCorrection } from './book-correction.ts';
 import { differenceOf } from './difference.ts';
 import { ALL_PERIODS } from './rating.fixture.ts';
 import { rerate } from './rerate.ts';
+import { expectedTermsMicros, TERMS, yamlOf } from './year-terms.fixture.ts';
 
 const SEED = 61;
 const SPONSORS = 12;
@@ -55,6 +57,10 @@ ${SPONSOR_IDS.flatMap((id, at) =>
     tiers: [{ upToOctets: ${1_000_000 + at}, pricePerMiB: "${version}.123457" }, { upToOctets: ${2 ** 24}, pricePerMiB: "0.9" }, { upToOctets: null, pricePerMiB: "0.054321" }]`,
   ),
 ).join('\n')}
+monthlyTerms:
+${Object.entries(TERMS)
+  .flatMap(([sponsor, all]) => all.map((terms) => `  - ${yamlOf(sponsor, terms)}`))
+  .join('\n')}
 `;
 const CATALOGUE = catalogueOf(CATALOGUE_TEXT);
 /** Every price, quota and share changes; the same content is covered. */
@@ -234,11 +240,14 @@ test.each(SPONSOR_IDS)(
     let openingMicros = 0n;
     for (const [at, month] of monthsOf(sponsorId).entries()) {
       const lines = expectedLines(sponsorId, month);
-      const totalMicros = [...lines.values()].reduce((sum, { chargeMicros }) => sum + chargeMicros, 0n);
+      const usageMicros = [...lines.values()].reduce((sum, { chargeMicros }) => sum + chargeMicros, 0n);
+      const termsMicros = expectedTermsMicros(sponsorId, month, lines);
+      const totalMicros = usageMicros + termsMicros;
       const creditMicros = expectedCredits(sponsorId, month);
       const isClosed = closings.some((closing) => closing.sponsorId === sponsorId && closing.month === month);
       const inUnits = (micros: bigint) => (isClosed ? roundedTo(micros, MINOR_DIGITS[currencyOf(sponsorId)]) : micros);
-      const closingMicros = inUnits(openingMicros + creditMicros) - inUnits(totalMicros);
+      const postedMicros = isClosed ? totalMicros : usageMicros;
+      const closingMicros = inUnits(openingMicros + creditMicros) - inUnits(postedMicros);
       if (at % READ_EVERY === SPONSOR_IDS.indexOf(sponsorId) % READ_EVERY) {
         const statement = await readStatement(opened.store, sponsorId, month);
         expect(new Map(statement.lines.map((line) => [lineKey(line), sumsOf(line)]))).toEqual(lines);
@@ -287,6 +296,10 @@ test.each(SPONSOR_IDS.slice(-RERATED))(
   },
   LIMIT_MS,
 );
+
+test('what the closings posted equals a second computation in the audit', async () => {
+  for await (const fault of auditFacts(opened.store)) expect(fault).toBeUndefined();
+});
 
 test('the year has every currency, late records, adjustments, and months closed and open', async () => {
   const all = SPONSOR_IDS.flatMap(chargesOf);

@@ -2,8 +2,9 @@ import type { Catalogue } from '../../rating/catalogue.ts';
 import { receivablesOf } from '../accounts/receivables.ts';
 import { monthBefore, monthName } from '../month.ts';
 import { shownCount } from '../shown-money.ts';
-import { type Forecast, forecastOf } from '../statements/forecast.ts';
+import { type Forecast, forecastOf, forecastTerms } from '../statements/forecast.ts';
 import { type HtmlText, html } from '../statements/html-text.ts';
+import { agreedIn } from '../statements/monthly-terms.ts';
 import { sumOf } from '../statements/statement-arithmetic.ts';
 import type { Account, ClosingRow, PageData } from './page-data.ts';
 import { amount, type Card, cards, change, meter, nothing, roundedMoney, section, table } from './page-parts.ts';
@@ -31,7 +32,7 @@ export async function accountSections(
     { name: 'Not billed yet', value: amount(unbilledMicros, currency), note: 'charged since, unpaid' },
     balanceCard(account),
     ...(limit === undefined ? [] : [headroomCard(account, BigInt(limit))]),
-    ...(newestMonth === null ? [] : await monthCards(data, account, newestMonth, nowMs)),
+    ...(newestMonth === null ? [] : await monthCards(data, account, { month: newestMonth, catalogue, nowMs })),
   ];
   const ages = table(`Receivables by age, in ${currency}`, byAge, [
     { title: 'Since the month was closed', kind: 'head', cell: ({ name }) => name },
@@ -79,13 +80,14 @@ function headroomCard({ balanceMicros, currency }: Account, limitMicros: bigint)
 async function monthCards(
   data: PageData,
   { sponsorId, currency }: Account,
-  month: string,
-  nowMs: number,
+  { month, catalogue, nowMs }: { month: string; catalogue: Catalogue | null; nowMs: number },
 ): Promise<Card[]> {
   const before = monthBefore(month);
   const [byDay, byDayBefore] = [await data.usageByDay(month, sponsorId), await data.usageByDay(before, sponsorId)];
   const today = new Date(nowMs).toISOString().slice(0, 10);
   const forecast = forecastOf(byDay, month, today);
+  const agreed = agreedIn(catalogue?.monthlyTerms ?? [], sponsorId, month);
+  const byApplication = agreed.length === 0 ? [] : await data.usageBy('application_id', sponsorId, month);
   const newestDay = byDay.filter(({ day }) => day.startsWith(month)).at(-1)?.day;
   const isOver = today.slice(0, 7) > month || newestDay === undefined;
   const lastDay = isOver ? null : `${before}${newestDay.slice(7)}`;
@@ -101,14 +103,23 @@ async function monthCards(
       value: amount(now, currency),
       note: then <= 0n ? `nothing charged for ${against}` : html`${change(now, then)} against ${against}`,
     },
-    ...(forecast === null ? [] : [forecastCard(forecast, month, currency)]),
+    ...(forecast === null
+      ? []
+      : [forecastCard(forecast, { month, currency, termsMicros: forecastTerms(agreed, forecast, byApplication) })]),
   ];
 }
 
-function forecastCard({ wholeMicros, completeDays }: Forecast, month: string, currency: string): Card {
+function forecastCard(
+  { wholeMicros, completeDays }: Forecast,
+  { month, currency, termsMicros }: { month: string; currency: string; termsMicros: bigint },
+): Card {
+  const mean = `by the mean of ${shownCount(completeDays, 'complete day')} of use`;
   return {
     name: `Forecast for ${monthName(month)}`,
-    value: amount(wholeMicros, currency),
-    note: `by the mean of ${shownCount(completeDays, 'complete day')} of use`,
+    value: amount(wholeMicros + termsMicros, currency),
+    note:
+      termsMicros === 0n
+        ? mean
+        : html`${mean}, with ${roundedMoney(termsMicros, currency)} of fees and shortfalls less rebates`,
   };
 }

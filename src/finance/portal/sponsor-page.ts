@@ -1,3 +1,4 @@
+import type { Catalogue, MonthlyTerms } from '../../rating/catalogue.ts';
 import { monthName } from '../month.ts';
 import { exactUnits, groupDigits, roundedOctets } from '../shown-money.ts';
 import { type HtmlText, html } from '../statements/html-text.ts';
@@ -30,8 +31,41 @@ export async function sponsorPage(
     html`${await accountSections(data, account, catalogue, months[0] ?? null, nowMs)}
 ${section('Months', await monthsSection(data, byMonth, account))}
 ${month === null ? '' : await monthSection(data, account, months, month)}
+${termsSection(sponsorId, account.currency, catalogue)}
 ${section('Entries', await entriesSection(data, account), 'Payments and all else that is no charge. Credits are positive.')}`,
   );
+}
+
+/** Returns the sponsor's monthly terms, as the catalogue of the newest batch has them; nothing where it has none. */
+function termsSection(sponsorId: string, currency: string, catalogue: Catalogue | null): HtmlText | '' {
+  const own = (catalogue?.monthlyTerms ?? []).filter((terms) => terms.sponsorId === sponsorId);
+  if (own.length === 0) return '';
+  const months = table(`Monthly terms, in ${currency}`, own, [
+    { title: 'Terms', kind: 'head', cell: ({ id, version }) => html`${id} <span class="soft">v${version}</span>` },
+    { title: 'Of', cell: ({ applicationId }) => applicationId ?? 'all applications' },
+    {
+      title: 'Months',
+      cell: ({ fromMonth, toMonth }) => `from ${fromMonth}${toMonth === null ? '' : `, before ${toMonth}`}`,
+    },
+    { title: 'Flat fee', kind: 'number', cell: ({ flatFeeMicros }) => roundedMoney(BigInt(flatFeeMicros), currency) },
+    {
+      title: 'Minimum commitment',
+      kind: 'number',
+      cell: ({ minimumCommitmentMicros: micros }) =>
+        micros === null ? 'none' : roundedMoney(BigInt(micros), currency),
+    },
+    { title: 'Volume rebate', cell: rebateText },
+  ]);
+  return section('Fees, commitments and rebates', months, 'Posted when a month is closed.');
+}
+
+/** Returns `5 % from 1.00 TiB on, of all charges`. */
+function rebateText({ volumeRebate }: MonthlyTerms): string {
+  if (volumeRebate === null) return 'none';
+  const bands = volumeRebate.bands.map(
+    ({ fromOctets, basisPoints }) => `${basisPoints / 100} % from ${roundedOctets(BigInt(fromOctets))} on`,
+  );
+  return `${bands.join(', ')}, of ${volumeRebate.appliesTo === 'all_charges' ? 'all charges' : 'the charges in the band'}`;
 }
 
 async function entriesSection(data: PageData, { sponsorId, currency }: Account): Promise<HtmlText> {

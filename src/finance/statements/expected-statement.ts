@@ -4,6 +4,7 @@ import { isLate } from '../closing/settlement.ts';
 import type { ExportedRow } from './exported-row.ts';
 import { dueDateOf, type Invoice } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
+import { type BilledUsage, billTerms } from './monthly-terms.ts';
 import {
   digestOfBatches,
   LISTED_BATCHES,
@@ -46,8 +47,10 @@ export function expectedStatement(
   const openingMicros = previous?.totals.closingMicros ?? null;
   const opening = openingMicros ?? totals.openingMicros;
   const due = statement.due === null ? null : statementDue(statement, opening, sponsor.minorDigits);
+  const monthlyTerms = expectedTerms(statement, rows);
   return {
     ...fromRows,
+    ...(monthlyTerms !== null && { monthlyTerms }),
     format: 'zerorate-statement-1',
     sponsor: { ...fromRows?.sponsor, minorDigits: decimalsOf(sponsor.currency) },
     totals: {
@@ -60,6 +63,25 @@ export function expectedStatement(
     invoice: invoice === null ? null : { dueDate: expectedDueDate(invoice) },
     proof: { ...fromRows?.proof, rowForm: 'zerorate-row-1', batches: expectedBatches(proof.batches) },
   };
+}
+
+/** Without rows an application's charges are not derived: what its terms bill follows from those that the statement has. */
+function expectedTerms({ monthlyTerms, lines, corrections }: Statement, rows: StatementRows | null): object[] | null {
+  if (monthlyTerms === undefined) return null;
+  const usage = [...lines, ...corrections];
+  const all = {
+    sponsoredOctets: sumOf(usage, ({ sponsoredOctets }) => sponsoredOctets),
+    chargeMicros: sumOf(usage, ({ chargeMicros }) => chargeMicros),
+  };
+  const usageOf = (applicationId: string | null) => {
+    if (applicationId === null) return all;
+    if (rows !== null) return rows.usageOf(applicationId);
+    return monthlyTerms.find((terms) => terms.applicationId === applicationId) ?? all;
+  };
+  const noRows = new NotDerived('no rows were given');
+  return billTerms(monthlyTerms, usageOf).map((terms) =>
+    rows !== null || terms.applicationId === null ? terms : { ...terms, sponsoredOctets: noRows, chargeMicros: noRows },
+  );
 }
 
 function expectedDueDate({ issueDate, termsDays }: Invoice): string | null {
@@ -94,6 +116,7 @@ export class StatementRows {
   readonly #applications = new GroupedSums<{ applicationId: string }>();
   readonly #contentTypes = new GroupedSums<{ contentType: string }>();
   readonly #late = { records: 0, sponsoredOctets: 0n, chargeMicros: 0n };
+  readonly #billedApplications = new Map<string, BilledUsage>();
   #hasOwnMonth = false;
   #first: ExportedRow | null = null;
 
@@ -112,11 +135,25 @@ export class StatementRows {
   /** Adds a row that the statement covers. Returns what is wrong with its charge by the tiers of its line, or null. */
   add(row: ExportedRow): string | null {
     this.#first ??= row;
+    this.#addToApplication(row);
     if (row.month === this.#month) this.#addUsage(row);
     if (row.origin === 'charge') return this.#addCharge(row);
     const key = { number: Number(row.correction_number), usageMonth: row.month };
     this.#corrections.add(`${row.correction_number} ${row.month}`, row, () => key);
     return null;
+  }
+
+  /** Returns what all rows of an application charge, of whichever month. */
+  usageOf(applicationId: string): BilledUsage {
+    return this.#billedApplications.get(applicationId) ?? { sponsoredOctets: 0n, chargeMicros: 0n };
+  }
+
+  #addToApplication(row: ExportedRow): void {
+    const { sponsoredOctets, chargeMicros } = this.usageOf(row.application_id);
+    this.#billedApplications.set(row.application_id, {
+      sponsoredOctets: sponsoredOctets + BigInt(row.sponsored_octets),
+      chargeMicros: chargeMicros + BigInt(row.charge_micros),
+    });
   }
 
   #addCharge(row: ExportedRow): string | null {

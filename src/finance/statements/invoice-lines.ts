@@ -1,6 +1,7 @@
 import { roundToUnit } from '../accounts/amount-due.ts';
 import type { Month } from '../month.ts';
 import { exactUnits, groupDigits } from '../shown-money.ts';
+import { kindName, type TermsPart, termsName, termsParts } from './monthly-terms.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 
@@ -12,7 +13,7 @@ export interface InvoiceLine {
   description: string;
   usageMonth: Month;
   isCorrection: boolean;
-  /** Octets at a price for a MiB; of a correction 1 or -1 at its own amount. */
+  /** Octets at a price for a MiB; of any other line 1 or -1 at its own amount. */
   quantity: bigint;
   unit: 'octet' | 'one';
   /** In units of the currency, exact. */
@@ -21,12 +22,17 @@ export interface InvoiceLine {
   netMicros: bigint;
 }
 
-/** Returns what an invoice bills: a line for each tier of each line of the statement, and one for each correction. */
-export function invoiceLines({ lines, corrections, sponsor }: Statement): InvoiceLine[] {
+/**
+ * Returns what an invoice bills: a line for each tier of each line of the statement, one for each correction, and one for each
+ * flat fee, volume rebate and shortfall.
+ */
+export function invoiceLines(statement: Statement): InvoiceLine[] {
+  const { lines, corrections, sponsor, month } = statement;
   const { minorDigits } = sponsor;
   return [
     ...lines.flatMap((line) => line.tiers.map((tier) => tierLine(line, tier, minorDigits))),
     ...corrections.map((correction) => correctionLine(correction, minorDigits)),
+    ...termsParts(statement).map((part) => termsLine(part, month, minorDigits)),
   ];
 }
 
@@ -72,10 +78,28 @@ function correctionLine(correction: StatementCorrection, minorDigits: number): I
     description: `Usage of ${usageMonth}, rated again`,
     usageMonth,
     isCorrection: true,
-    quantity: chargeMicros < 0n ? -1n : 1n,
-    unit: 'one',
-    price: exactUnits(chargeMicros < 0n ? -chargeMicros : chargeMicros),
+    ...oneAt(chargeMicros, minorDigits),
+  };
+}
+
+/** A rebate is a line of quantity -1: it has its own tax base, and no allowance reduces a line that it is not of. */
+function termsLine({ kind, terms, amountMicros }: TermsPart, month: Month, minorDigits: number): InvoiceLine {
+  return {
+    name: kindName(kind),
+    description: `Terms ${termsName(terms)}, ${month}`,
+    usageMonth: month,
+    isCorrection: false,
+    ...oneAt(amountMicros, minorDigits),
+  };
+}
+
+/** Returns one at an amount, or -1 at its magnitude: a price is never below 0 (BR-27). */
+function oneAt(micros: bigint, minorDigits: number) {
+  return {
+    quantity: micros < 0n ? -1n : 1n,
+    unit: 'one' as const,
+    price: exactUnits(micros < 0n ? -micros : micros),
     baseQuantity: 1n,
-    netMicros: roundToUnit(chargeMicros, minorDigits),
+    netMicros: roundToUnit(micros, minorDigits),
   };
 }

@@ -12,12 +12,15 @@ export function tierAmountMicros(octets: bigint, pricePerMiBMicros: bigint): big
   return (octets * pricePerMiBMicros + OCTETS_PER_MIB / 2n) / OCTETS_PER_MIB;
 }
 
+/** The parts of a statement that its totals and its amount due follow from. */
+type BilledParts = Pick<Statement, 'lines' | 'corrections' | 'entries' | 'monthlyTerms'>;
+
 /**
- * Returns the sums of lines, corrections and entries. `posted`: what the closing posts of `statementDue`; null: nothing, or not
+ * Returns the sums of lines, corrections, entries and monthly terms. `posted`: what the closing posts of `statementDue`; null: nothing, or not
  * yet.
  */
 export function totalsOf(
-  { lines, corrections, entries }: Pick<Statement, 'lines' | 'corrections' | 'entries'>,
+  { lines, corrections, entries, monthlyTerms }: BilledParts,
   openingMicros: bigint,
   minorDigits: number,
   posted: Pick<AmountDue, 'taxMicros' | 'roundingMicros'> | null,
@@ -28,7 +31,8 @@ export function totalsOf(
   );
   const chargeMicros = sumOf(own, ({ chargeMicros }) => chargeMicros);
   const adjustmentMicros = sumOf(earlier, ({ chargeMicros }) => chargeMicros);
-  const totalMicros = chargeMicros + adjustmentMicros;
+  const monthlyTermsMicros = sumOf(monthlyTerms ?? [], ({ amountMicros }) => amountMicros);
+  const totalMicros = chargeMicros + adjustmentMicros + monthlyTermsMicros;
   const creditMicros = sumOf(entries, ({ amountMicros }) => amountMicros);
   return {
     records: lines.reduce((count, { records }) => count + records, 0),
@@ -36,12 +40,17 @@ export function totalsOf(
     subscriberOctets: sumOf(usage, ({ subscriberOctets }) => subscriberOctets),
     chargeMicros,
     adjustmentMicros,
+    ...(monthlyTerms !== undefined && { monthlyTermsMicros }),
     totalMicros,
     total: roundedUnits(totalMicros, minorDigits),
     openingMicros,
     creditMicros,
     closingMicros:
-      openingMicros + creditMicros - totalMicros + (posted === null ? 0n : posted.roundingMicros - posted.taxMicros),
+      openingMicros +
+      creditMicros -
+      chargeMicros -
+      adjustmentMicros +
+      (posted === null ? 0n : posted.roundingMicros - posted.taxMicros - monthlyTermsMicros),
   };
 }
 
@@ -50,7 +59,7 @@ const PAYING_KINDS: readonly string[] = ['payment', 'top-up'];
 
 /** Returns what a statement of these parts bills. */
 export function statementDue(
-  { lines, corrections, entries, invoice }: Pick<Statement, 'lines' | 'corrections' | 'entries' | 'invoice'>,
+  { lines, corrections, entries, monthlyTerms = [], invoice }: BilledParts & Pick<Statement, 'invoice'>,
   openingMicros: bigint,
   minorDigits: number,
 ): StatementDue {
@@ -62,7 +71,9 @@ export function statementDue(
     openingMicros,
     creditMicros: sumOf(entries, ({ amountMicros }) => amountMicros),
     paidMicros,
-    totalMicros: sumOf([...lines, ...corrections], ({ chargeMicros }) => chargeMicros),
+    totalMicros:
+      sumOf([...lines, ...corrections], ({ chargeMicros }) => chargeMicros) +
+      sumOf(monthlyTerms, ({ amountMicros }) => amountMicros),
     minorDigits,
     taxRate: invoice?.buyer.tax.rate ?? null,
   });

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
-import { TEST_INVOICE, testStatement } from './statement.fixture.ts';
+import { TEST_INVOICE, testStatement, testTerms } from './statement.fixture.ts';
 import { statementCsv } from './statement-csv.ts';
 
 test('the amounts of all rows make the amount due', () => {
@@ -35,6 +35,19 @@ test('the amounts of all rows make the amount due', () => {
     amount_micros: '10000000',
     currency: 'USD',
   });
+});
+
+test('monthly terms have a row for each amount, and all rows still make the amount due', () => {
+  const statement = testStatement({ openingMicros: 0n, entries: [], monthlyTerms: testTerms(10_500_006n) });
+  const rows: Record<string, string>[] = parse(statementCsv(statement), { columns: true });
+  const ofTerms = rows.filter(({ part }) => part === 'chatter-2026 version 2');
+  expect(ofTerms.map(({ usage_month, kind, amount }) => [usage_month, kind, amount])).toEqual([
+    ['2026-10', 'flat-fee', '5.000000'],
+    ['2026-10', 'volume-rebate', '-0.262500'],
+    ['2026-10', 'shortfall', '39.762494'],
+  ]);
+  expect(rows.reduce((sum, row) => sum + BigInt(row.amount_micros), 0n)).toBe(statement.due?.amountDueMicros);
+  expect(statement.due?.amountDue).toBe('55.00');
 });
 
 test('a name with a comma, a quote or a line end is quoted', () => {

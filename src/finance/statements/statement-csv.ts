@@ -1,5 +1,6 @@
 import { csvText } from '../../formats/csv.ts';
 import { exactUnits } from '../shown-money.ts';
+import { termsParts } from './monthly-terms.ts';
 import type { Statement, StatementLine } from './statement-document.ts';
 
 /** A row for each tier of a line, and one for its rounding: their amounts make the line's charge. */
@@ -32,7 +33,7 @@ const HEADER = [
 ];
 
 /**
- * Returns lines as CSV (RFC 4180): tiers, their rounding, corrections, rounding and tax, whose amounts add up to the amount
+ * Returns lines as CSV (RFC 4180): tiers, their rounding, corrections, monthly terms, rounding and tax, whose amounts add up to the amount
  * due. In a month that was closed without an amount due they add up to its total before rounding.
  */
 export function statementCsv(statement: Statement): string {
@@ -66,14 +67,27 @@ export function statementCsv(statement: Statement): string {
     chargeMicros,
     sponsor.currency,
   ]);
-  const asked = dueParts(statement).map(({ kind, part, amountMicros }) => [
+  const ofAccount = dueParts(statement).map((part) => ({ applicationId: '', ...part }));
+  const asked = [...termsRows(statement), ...ofAccount].map(({ applicationId, kind, part, amountMicros }) => [
     ...head(month, kind),
-    ...['', '', '', part, '', '', '', ''],
+    ...[applicationId, '', '', part, '', '', '', ''],
     exactUnits(amountMicros),
     amountMicros,
     sponsor.currency,
   ]);
   return csvText([HEADER, ...rows, ...corrected, ...asked]);
+}
+
+/** Returns the amounts of the monthly terms, a row each. */
+function termsRows(
+  statement: Statement,
+): { applicationId: string; kind: string; part: string; amountMicros: bigint }[] {
+  return termsParts(statement).map(({ kind, terms, amountMicros }) => ({
+    applicationId: terms.applicationId ?? '',
+    kind,
+    part: `${terms.id} version ${terms.version}`,
+    amountMicros,
+  }));
 }
 
 /**

@@ -61,6 +61,33 @@ const entrySchema = z.strictObject({
   why: z.string(),
 });
 
+export const termsSchema = z
+  .strictObject({
+    id: z.string(),
+    version: count(),
+    applicationId: z.string().nullable().describe('null: the terms are of all applications of the sponsor.'),
+    flatFeeMicros: amount().describe('0: none.'),
+    minimumCommitmentMicros: amount().nullable().describe('null: none.'),
+    volumeRebate: z
+      .strictObject({
+        appliesTo: z.enum(['all_charges', 'charges_in_band']),
+        bands: z.array(z.strictObject({ fromOctets: amount(), basisPoints: count().max(10_000) })),
+      })
+      .nullable()
+      .describe('null: none.'),
+    sponsoredOctets: amount().describe('Of the statement, adjustments and corrections included; of the application.'),
+    chargeMicros: amount().describe(
+      'The charges of these octets: what the rebate is of. Terms of the sponsor as a whole: less the rebates of its applications.',
+    ),
+    rebateMicros: amount().describe('The volume rebate, rounded once, half away from zero; a deduction.'),
+    countedMicros: amount().describe(
+      'What counts towards the commitment: chargeMicros - rebateMicros. Terms of the sponsor as a whole: and the shortfalls of its applications.',
+    ),
+    shortfallMicros: amount().describe('minimumCommitmentMicros - countedMicros, where that is above 0.'),
+    amountMicros: amount().describe('flatFeeMicros - rebateMicros + shortfallMicros.'),
+  })
+  .describe('Terms of the month, and what they bill: posted when the month is closed.');
+
 const usageSchema = z.strictObject({ sponsoredOctets: amount(), subscriberOctets: amount(), chargeMicros: amount() });
 
 const timeZone = () =>
@@ -105,12 +132,15 @@ const totalsSchema = z.strictObject({
   subscriberOctets: amount(),
   chargeMicros: amount().describe('The month itself, corrections included.'),
   adjustmentMicros: amount().describe('Earlier months, corrections included.'),
-  totalMicros: amount().describe('chargeMicros + adjustmentMicros.'),
+  monthlyTermsMicros: amount()
+    .optional()
+    .describe('What the monthly terms bill: flat fees and shortfalls less rebates; absent: no terms are in force.'),
+  totalMicros: amount().describe('chargeMicros + adjustmentMicros + monthlyTermsMicros.'),
   total: z.string().describe('totalMicros in units of the currency, rounded once, half away from zero.'),
   openingMicros: amount().describe('Opening balance; credits are positive.'),
   creditMicros: amount().describe('Sum of the account entries.'),
   closingMicros: amount().describe(
-    'openingMicros + creditMicros - totalMicros; once the month is closed: + roundingMicros - taxMicros of `due`.',
+    'openingMicros + creditMicros - chargeMicros - adjustmentMicros; once the month is closed: - monthlyTermsMicros, and + roundingMicros - taxMicros of `due`.',
   ),
 });
 
@@ -162,6 +192,10 @@ export const statementSchema = z.strictObject({
   lines: z.array(lineSchema),
   corrections: z.array(correctionSchema),
   entries: z.array(entrySchema),
+  monthlyTerms: z
+    .array(termsSchema)
+    .optional()
+    .describe('Fees, commitments and rebates of the month, applications first; absent: none are in force.'),
   timeZones: z
     .array(planTimeZoneSchema)
     .default([])
@@ -186,6 +220,7 @@ export type StatementLine = z.output<typeof lineSchema>;
 export type StatementTier = z.output<typeof tierSchema>;
 export type StatementCorrection = z.output<typeof correctionSchema>;
 export type StatementEntry = z.output<typeof entrySchema>;
+export type StatementTerms = z.output<typeof termsSchema>;
 export type StatementTotals = z.output<typeof totalsSchema>;
 export type StatementDue = z.output<typeof dueSchema>;
 export type StatementProof = z.output<typeof proofSchema>;
@@ -195,6 +230,9 @@ export type Completeness = z.output<typeof completenessSchema>;
 export type Settlement = z.output<typeof settlementSchema>;
 
 /** Returns JSON text; the same value has the same text. */
-export function statementJson(value: Statement | Completeness | Invoice, indent = 2): string {
+export function statementJson(
+  value: Statement | Completeness | Invoice | readonly StatementTerms[],
+  indent = 2,
+): string {
   return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner), indent);
 }

@@ -15,6 +15,7 @@ const CORRECTION = 'name and reason of a correction are in the operator’s stor
 const ENTRY = 'account entries have no rows; compare payments and credits with your own books';
 const TIER = 'the agreed tiers and prices are in the contract; the charges of the rows follow from these';
 const INVOICE = 'number, day of issue and terms of an invoice are the operator’s';
+const TERMS = 'what was agreed for the month is in the contract; what it bills follows from it';
 const PARTIES = 'seller, buyer and the buyer’s tax are in the contract; the amounts of tax follow from its rate';
 const PARTY = [
   ...['legalName', 'taxId', 'companyId', 'endpoint.scheme', 'endpoint.id'],
@@ -43,6 +44,15 @@ export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
   ...each('corrections[]', ['number', 'usageMonth', 'isAdjustment', 'rows', ...SUMS], RECOMPUTED),
   ...each('corrections[]', ['name', 'who', 'why'], stated(CORRECTION)),
   ...each('entries[]', ['number', 'kind', 'amountMicros', 'effectiveAt', 'bookedAt', 'who', 'why'], stated(ENTRY)),
+  ...each(
+    'monthlyTerms[]',
+    ['id', 'version', 'applicationId', 'flatFeeMicros', 'minimumCommitmentMicros'],
+    stated(TERMS),
+  ),
+  ...each('monthlyTerms[].volumeRebate', ['appliesTo', 'bands[].fromOctets', 'bands[].basisPoints'], stated(TERMS)),
+  'monthlyTerms[].volumeRebate': stated(TERMS),
+  ...each('monthlyTerms[]', ['sponsoredOctets', 'chargeMicros', 'rebateMicros', 'countedMicros'], RECOMPUTED),
+  ...each('monthlyTerms[]', ['shortfallMicros', 'amountMicros'], RECOMPUTED),
   ...each('timeZones[]', ['planId', 'planVersion', 'timeZone'], stated(ZONE)),
   ...each('byDay[]', ['day', ...SUMS], RECOMPUTED),
   ...each('byApplication[]', ['applicationId', ...SUMS], RECOMPUTED),
@@ -56,7 +66,7 @@ export const FIELD_RULES: Readonly<Record<string, FieldRule>> = {
     ['planId', 'planVersion', 'usageMonth', 'settledOn'],
     stated(SETTLEMENT_TIME),
   ),
-  ...each('totals', ['records', ...SUMS, 'adjustmentMicros', 'totalMicros', 'total'], RECOMPUTED),
+  ...each('totals', ['records', ...SUMS, 'adjustmentMicros', 'monthlyTermsMicros', 'totalMicros', 'total'], RECOMPUTED),
   ...each('totals', ['openingMicros', 'creditMicros', 'closingMicros'], RECOMPUTED),
   due: RECOMPUTED,
   ...each(

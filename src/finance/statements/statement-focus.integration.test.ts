@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { validateFocus } from '../../../test/servers/validate-focus.ts';
-import { TEST_INVOICE, testLine, testStatement, testTier } from './statement.fixture.ts';
+import { TEST_INVOICE, testLine, testStatement, testTerms, testTier } from './statement.fixture.ts';
 import { statementFocus } from './statement-focus.ts';
 
 const LIMIT_MS = 1_500_000;
@@ -29,7 +29,9 @@ test(
       testLine({ planId: `p-${at}`, tiers: [testTier(1_234_567n + at, 3_210_987n)] }),
     );
     // Rules apply to columns as a whole, so rows of all kinds are in one file.
-    const csv = statementFocus(testStatement({ invoice: TEST_INVOICE, lines, openingMicros: 3_000_000n }));
+    const csv = statementFocus(
+      testStatement({ invoice: TEST_INVOICE, lines, openingMicros: 3_000_000n, monthlyTerms: testTerms(10_000_000n) }),
+    );
     try {
       expect(await validateFocus(csv, join(directory, 'costs.csv'))).toEqual(ITS_OWN_FAULTS);
       const broken = csv.replace(',Usage,', ',Bought,').replace('BillingAccountName', 'AccountName');

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
-import { TEST_INVOICE, testLine, testStatement, testTier } from './statement.fixture.ts';
+import { TEST_INVOICE, testLine, testStatement, testTerms, testTier } from './statement.fixture.ts';
 import { statementFocus } from './statement-focus.ts';
 
 type Row = Record<string, string>;
@@ -31,6 +31,24 @@ test.each([
   const rows = rowsOf(statement);
   expect(billed(rows)).toBe(statement.due?.amountDueMicros);
   expect(statement.due?.amountDue).toBe(amountDue);
+});
+
+test('a flat fee is a purchase, a rebate a credit, and a shortfall an adjustment; they add up', () => {
+  const statement = testStatement({
+    invoice: TEST_INVOICE,
+    openingMicros: 0n,
+    entries: [],
+    monthlyTerms: testTerms(10_500_006n),
+  });
+  const rows = rowsOf(statement);
+  expect(billed(rows)).toBe(statement.due?.amountDueMicros);
+  expect(statement.due?.amountDue).toBe('65.45');
+  const ofTerms = rows.filter(({ ChargeDescription }) => ChargeDescription.includes('chatter-2026 version 2'));
+  expect(ofTerms).toMatchObject([
+    { ChargeCategory: 'Purchase', BilledCost: '5.000000', ChargeFrequency: 'Recurring', ListUnitPrice: '5.000000' },
+    { ChargeCategory: 'Credit', BilledCost: '-0.262500', ChargeFrequency: 'One-Time' },
+    { ChargeCategory: 'Adjustment', BilledCost: '39.762494', ChargeFrequency: 'One-Time' },
+  ]);
 });
 
 test('usage has its price and quantities, and every other row has its kind', () => {

@@ -1,6 +1,7 @@
 import { csvText } from '../../formats/csv.ts';
 import { endOfMonthMs, type Month, startOfMonthMs } from '../month.ts';
 import { exactUnits } from '../shown-money.ts';
+import { kindName, type TermsPart, termsName, termsParts } from './monthly-terms.ts';
 import type { Statement, StatementCorrection, StatementLine, StatementTier } from './statement-document.ts';
 
 /** Columns of FOCUS 1.2 in their order; columns without a meaning here are present and empty. */
@@ -73,7 +74,7 @@ const MIB_DIGITS = 20n;
 
 /**
  * Returns the statement in the columns of FOCUS 1.2 (focus.finops.org), as CSV. `BilledCost` adds up to the amount due
- * exactly: usage by tier, roundings, corrections, tax, and prepayments.
+ * exactly: usage by tier, roundings, corrections, fees, rebates, shortfalls, tax, and prepayments.
  */
 export function statementFocus(statement: Statement): string {
   const { lines, corrections } = statement;
@@ -83,6 +84,7 @@ export function statementFocus(statement: Statement): string {
       ...lineRounding(statement, line),
     ]),
     ...corrections.map((correction) => correctionRow(statement, correction)),
+    ...termsParts(statement).map((part) => termsRow(statement, part)),
     ...dueRows(statement),
   ];
   return csvText([COLUMNS, ...rows.map((row) => COLUMNS.map((column) => row[column] ?? ''))]);
@@ -168,6 +170,37 @@ function correctionRow(
     // Of a billing period that was invoiced before.
     ...(isAdjustment && { ChargeClass: 'Correction' }),
   };
+}
+
+/** A flat fee is a recurring purchase, a rebate a credit, and a shortfall an adjustment of the month. */
+function termsRow(statement: Statement, { kind, terms, amountMicros }: TermsPart): FocusRow {
+  const { applicationId: application } = terms;
+  const row: FocusRow = {
+    ...common(statement, statement.month, amountMicros),
+    ...(application !== null && {
+      SubAccountId: application,
+      SubAccountName: application,
+      SubAccountType: 'Application',
+    }),
+  };
+  const description = `${kindName(kind)}, terms ${termsName(terms)}`;
+  if (kind === 'flat-fee') {
+    const price = exactUnits(amountMicros);
+    return {
+      ...row,
+      ChargeCategory: 'Purchase',
+      ChargeDescription: description,
+      ChargeFrequency: 'Recurring',
+      ContractedUnitPrice: price,
+      ListUnitPrice: price,
+      PricingCategory: 'Standard',
+      PricingQuantity: '1',
+      PricingUnit: 'Month',
+      SkuId: terms.id,
+      SkuPriceId: `${terms.id}-v${terms.version}`,
+    };
+  }
+  return { ...row, ...adjustment(description), ...(amountMicros < 0n && { ChargeCategory: 'Credit' }) };
 }
 
 /** Returns the rows between the sum of the charges and the amount due. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TEST_INVOICE, testLine, testStatement } from './statement.fixture.ts';
+import { TEST_INVOICE, testLine, testStatement, testTerms } from './statement.fixture.ts';
 import { statementHtml } from './statement-html.ts';
 
 /** Returns the visible text, without the space that groups digits. */
@@ -150,4 +150,21 @@ describe('other months', () => {
     expect(text).toContain('13164JPY');
     expect(text).toContain('Total, rounded13182');
   });
+});
+
+test('monthly terms have a section, are in the account once the month is closed, and in the amount due', () => {
+  const monthlyTerms = testTerms(10_500_006n);
+  const text = textOf(statementHtml(testStatement({ monthlyTerms, openingMicros: 0n, entries: [] })));
+  expect(text).toContain('Fees, commitments and rebates');
+  expect(text).toContain('chatter-2026 version 2');
+  expect(text).toContain(
+    '2.5 % from 1048576 octets of all charges, by the highest band reached; 6291456 octets, charged 10.500006',
+  );
+  expect(text).toContain('committed 50.000000, charged after rebates 10.237506');
+  expect(text.match(/Shortfall to the minimum commitment−39.762494/g)).toHaveLength(2);
+  expect(text).toContain('Amount due\n55.00USD');
+  const open = { isClosed: false, closing: null };
+  const openText = textOf(statementHtml(testStatement({ monthlyTerms, openingMicros: 0n, entries: [], ...open })));
+  expect(openText).not.toContain('Shortfall to the minimum commitment−');
+  expect(textOf(statementHtml(testStatement()))).not.toContain('commitment');
 });

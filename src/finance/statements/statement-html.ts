@@ -7,10 +7,11 @@ import { usageFigures } from './statement-figures.ts';
 import { amountDueHero, invoiceSection, postedRows } from './statement-invoice.ts';
 import { accountTable, correctionsTable, exactMoney, linesTable } from './statement-sections.ts';
 import { STATEMENT_STYLE } from './statement-style.ts';
+import { termsTable } from './statement-terms-table.ts';
 
 /** Returns the statement as one page without other files: for a screen, and for printing on A4. */
 export function statementHtml(statement: Statement): string {
-  const { sponsor, month, lines, corrections, invoice } = statement;
+  const { sponsor, month, lines, corrections, monthlyTerms, invoice } = statement;
   const billed = invoiceSection(statement);
   const own = lines.filter(({ isAdjustment }) => !isAdjustment);
   const late = lines.filter(({ isAdjustment }) => isAdjustment);
@@ -32,6 +33,7 @@ ${section('Charges', own.length === 0 ? nothing('Nothing was charged for usage o
 ${section('Usage of the month', usageFigures(statement))}
 ${late.length === 0 ? '' : section('Adjustments', linesTable(late, statement), 'Usage of months that were closed before these records came.')}
 ${corrections.length === 0 ? '' : section('Corrections', correctionsTable(statement), 'Charges that were reversed and re-rated.')}
+${monthlyTerms === undefined ? '' : section('Fees, commitments and rebates', termsTable(statement, monthlyTerms), 'Agreed for the month as a whole; posted when it is closed.')}
 ${section('Account', accountTable(statement), 'Credits are positive. A balance below 0 is owed.')}
 ${section('Completeness', completenessSection(statement))}
 ${section('Proof', proofSection(statement))}

@@ -1,5 +1,6 @@
 import { exactUnits, groupDigits, roundedOctets, roundedUnits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
+import { kindName, sumOfKind, TERMS_KINDS } from './monthly-terms.ts';
 import type { Statement, StatementDue } from './statement-document.ts';
 import { exactMoney } from './statement-sections.ts';
 
@@ -11,7 +12,7 @@ export function amountDueHero(statement: Statement, monthName: string): HtmlText
   const shown = due === null ? totals.total : due.amountDue;
   const title = due === null ? `Total for ${monthName}` : 'Amount due';
   const by = invoice?.dueDate == null ? '' : ` by ${invoice.dueDate}`;
-  const exact = `${groupDigits(exactUnits(totals.totalMicros))} ${sponsor.currency} charged, before rounding, for ${roundedOctets(totals.sponsoredOctets)} sponsored.`;
+  const exact = `${groupDigits(exactUnits(totals.chargeMicros + totals.adjustmentMicros))} ${sponsor.currency} charged, before rounding, for ${roundedOctets(totals.sponsoredOctets)} sponsored.`;
   const owed = totals.closingMicros < 0n;
   const balance = roundedUnits(owed ? -totals.closingMicros : totals.closingMicros, sponsor.minorDigits);
   const provisional = due !== null && !isClosed ? html`<p class="note">As if the month were closed now.</p>` : '';
@@ -23,12 +24,11 @@ ${provisional}<p class="note">${exact}</p>
 }
 
 /** Returns the rows between the charges and the closing balance: what the closing posts. An open month posts nothing yet. */
-export function postedRows(
-  { due, invoice, isClosed }: Statement,
-  row: (name: string, micros: bigint) => HtmlText,
-): HtmlText[] {
+export function postedRows(statement: Statement, row: (name: string, micros: bigint) => HtmlText): HtmlText[] {
+  const { due, invoice, isClosed } = statement;
   if (due === null || !isClosed) return [];
   return [
+    ...termsSums(statement).map(([name, micros]) => row(name, -micros)),
     ...(due.taxMicros === 0n ? [] : [row(taxName(invoice), -due.taxMicros)]),
     ...(due.roundingMicros === 0n ? [] : [row('Rounding', due.roundingMicros)]),
   ];
@@ -58,14 +58,23 @@ ${fact('Currency', sponsor.currency)}
 ${table}`;
 }
 
-function dueRows({ totals, sponsor, invoice }: Statement, due: StatementDue): HtmlText[] {
+/** Returns the names and sums of the kinds of amounts that monthly terms add to the bill. */
+function termsSums(statement: Statement): (readonly [name: string, micros: bigint])[] {
+  return TERMS_KINDS.map((kind) => [kindName(kind), sumOfKind(statement, kind)] as const).filter(
+    ([, micros]) => micros !== 0n,
+  );
+}
+
+function dueRows(statement: Statement, due: StatementDue): HtmlText[] {
+  const { totals, sponsor, invoice } = statement;
   const { taxableMicros, taxMicros, amountDueMicros } = due;
   const rest = amountDueMicros - taxableMicros - taxMicros;
   const whole = (micros: bigint) => groupDigits(roundedUnits(micros, sponsor.minorDigits));
   const row = (name: string, text: HtmlText | string) =>
     html`<tr><th scope="row">${name}</th><td class="n">${text}</td></tr>`;
   return [
-    row('Charges and adjustments', exactMoney(totals.totalMicros, sponsor)),
+    row('Charges and adjustments', exactMoney(totals.chargeMicros + totals.adjustmentMicros, sponsor)),
+    ...termsSums(statement).map(([name, micros]) => row(name, exactMoney(micros, sponsor))),
     row(invoice === null ? 'Total, rounded' : 'Taxable amount, rounded', whole(taxableMicros)),
     ...(invoice === null
       ? []

@@ -1,6 +1,7 @@
 import { endOfMonthMs, startOfMonthMs } from '../month.ts';
 import { exactUnits, groupDigits } from '../shown-money.ts';
 import { type HtmlText, html } from './html-text.ts';
+import { kindName, sumOfKind, TERMS_KINDS } from './monthly-terms.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
 
@@ -64,6 +65,7 @@ export function accountTable(statement: Statement): HtmlText {
   const provisional = isOpeningFinal ? '' : html` <span class="soft">(may change: an earlier month is open)</span>`;
   const posted = (
     [
+      ...TERMS_KINDS.map((kind) => [kindName(kind), isClosed ? -sumOfKind(statement, kind) : 0n] as const),
       ['Tax', due === null || !isClosed ? 0n : -due.taxMicros],
       ['Rounding', due === null || !isClosed ? 0n : due.roundingMicros],
     ] as const
@@ -75,7 +77,7 @@ ${entries.map(
   ({ number, kind, effectiveAt, why, who, amountMicros }) =>
     html`<tr><th scope="row" class="date">${dayOf(effectiveAt)}</th><td>${number} · ${kind}</td><td>${why} <span class="soft">(${who})</span></td><td class="n">${exactMoney(amountMicros, sponsor)}</td></tr>`,
 )}
-<tr><th scope="row" class="date">${last}</th><td>Total of this statement</td><td></td><td class="n">${exactMoney(-totals.totalMicros, sponsor)}</td></tr>${posted.map(
+<tr><th scope="row" class="date">${last}</th><td>Charges and adjustments</td><td></td><td class="n">${exactMoney(-totals.chargeMicros - totals.adjustmentMicros, sponsor)}</td></tr>${posted.map(
     ([name, micros]) =>
       html`<tr><th scope="row" class="date">${last}</th><td>${name}</td><td></td><td class="n">${exactMoney(micros, sponsor)}</td></tr>`,
   )}</tbody>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { validateUbl } from '../../../test/servers/validate-ubl.ts';
-import { testStatement as plainStatement, TEST_INVOICE, testLine, testTier } from './statement.fixture.ts';
+import { testStatement as plainStatement, TEST_INVOICE, testLine, testTerms, testTier } from './statement.fixture.ts';
 import type { Statement } from './statement-document.ts';
 import { statementUbl } from './statement-ubl.ts';
 
@@ -37,6 +37,14 @@ const CASES: Record<string, Statement> = {
   yen: testStatement({ ...currency('JPY', 0), lines: manyLines }),
   'rounding up': testStatement({ lines: manyLines.slice(0, 3), corrections: [] }),
   'nothing charged': testStatement(without),
+  'monthly terms': testStatement({ lines: manyLines, monthlyTerms: testTerms(27_500_123n) }),
+  'terms alone': testStatement({ ...without, monthlyTerms: testTerms(0n, 0n) }),
+  'a rebate taken back': testStatement({ lines: [], monthlyTerms: testTerms(-1_500_000n) }),
+  'terms in yen': testStatement({ ...currency('JPY', 0), lines: manyLines, monthlyTerms: testTerms(27_500_123n) }),
+  'terms outside of tax': testStatement({
+    ...taxed({ category: 'O', exemptionReason: 'Outside the scope of tax' }),
+    monthlyTerms: testTerms(10_500_006n),
+  }),
   'below 0': testStatement({ lines: [], openingMicros: 100_000_000n }),
   unpaid: testStatement({ lines: manyLines, entries: [], openingMicros: -100_000_000n }),
   'other entries': testStatement({ lines: manyLines, entries: [], openingMicros: 0n }),

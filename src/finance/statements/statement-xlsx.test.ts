@@ -1,6 +1,6 @@
 import readExcelFile from 'read-excel-file/node';
 import { expect, test, vi } from 'vitest';
-import { TEST_INVOICE, testStatement } from './statement.fixture.ts';
+import { TEST_INVOICE, testStatement, testTerms } from './statement.fixture.ts';
 import { statementXlsx } from './statement-xlsx.ts';
 
 async function sheetsOf(statement = testStatement()) {
@@ -39,6 +39,22 @@ test('lines add up to the total before rounding', async () => {
   expect(amounts.reduce((total, amount) => total + amount, 0)).toBe(10_500_006);
   expect(sum?.[0]).toBe('Sum');
   expect(sum?.at(-1)).toBe(10.500006);
+});
+
+test('monthly terms are in the summary and among the lines', async () => {
+  const sheets = await sheetsOf(testStatement({ monthlyTerms: testTerms(10_500_006n) }));
+  const summary = new Map(sheets.get('Summary')?.map(([name, value]) => [name, value]));
+  expect(summary.get('Flat fee')).toBe(5);
+  expect(summary.get('Volume rebate')).toBe(-0.2625);
+  expect(summary.get('Shortfall to the minimum commitment')).toBe(39.762494);
+  expect(summary.get('Total')).toBe(55);
+  const lines = sheets.get('Lines') ?? [];
+  expect(lines.slice(-4, -1).map((row) => [row[1], row[5], row.at(-1)])).toEqual([
+    ['flat-fee', 'chatter-2026 version 2', 5],
+    ['volume-rebate', 'chatter-2026 version 2', -0.2625],
+    ['shortfall', 'chatter-2026 version 2', 39.762494],
+  ]);
+  expect(lines.at(-1)?.at(-1)).toBe(55);
 });
 
 test('days and instants are dates, and what looks like a formula is text', async () => {

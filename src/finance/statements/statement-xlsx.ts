@@ -1,6 +1,7 @@
 import { unzipSync, zipSync } from 'fflate';
 import writeExcelFile, { type Cell, type Row, type Sheet } from 'write-excel-file/node';
 import { roundedUnits } from '../shown-money.ts';
+import { kindName, sumOfKind, TERMS_KINDS, termsParts } from './monthly-terms.ts';
 import { sumOf } from './statement-arithmetic.ts';
 import { lineRows } from './statement-csv.ts';
 import type { Statement } from './statement-document.ts';
@@ -48,6 +49,9 @@ function summarySheet(statement: Statement): Sheet<Buffer> {
     amount('Payments and other entries', totals.creditMicros),
     amount('Charges of the month', totals.chargeMicros),
     amount('Adjustments of earlier months', totals.adjustmentMicros),
+    ...TERMS_KINDS.map((kind) => [kindName(kind), sumOfKind(statement, kind)] as const)
+      .filter(([, micros]) => micros !== 0n)
+      .map(([name, micros]) => amount(name, micros)),
     amount('Total before rounding', totals.totalMicros),
     billed('Total', Number(totals.total)),
     ...dueRows(statement, billed),
@@ -93,7 +97,8 @@ function invoiceRows({ invoice }: Statement, text: (name: string, value: string)
   ];
 }
 
-function linesSheet({ lines, corrections }: Statement): Sheet<Buffer> {
+function linesSheet(statement: Statement): Sheet<Buffer> {
+  const { lines, corrections, month } = statement;
   const rows = lineRows(lines).map(
     ({ line, part, fromOctets, toOctets, pricePerMiBMicros, octets, amountMicros }): Row => [
       line.usageMonth,
@@ -124,8 +129,25 @@ function linesSheet({ lines, corrections }: Statement): Sheet<Buffer> {
       money(each.chargeMicros),
     ],
   );
+  const terms = termsParts(statement).map(
+    ({ kind, terms: { applicationId, id, version }, amountMicros }): Row => [
+      month,
+      kind,
+      applicationId,
+      null,
+      null,
+      `${id} version ${version}`,
+      null,
+      null,
+      null,
+      null,
+      money(amountMicros),
+    ],
+  );
   const amount =
-    sumOf(lines, ({ chargeMicros }) => chargeMicros) + sumOf(corrections, ({ chargeMicros }) => chargeMicros);
+    sumOf(lines, ({ chargeMicros }) => chargeMicros) +
+    sumOf(corrections, ({ chargeMicros }) => chargeMicros) +
+    (statement.totals.monthlyTermsMicros ?? 0n);
   const octets =
     sumOf(lines, ({ sponsoredOctets }) => sponsoredOctets) +
     sumOf(corrections, ({ sponsoredOctets }) => sponsoredOctets);
@@ -135,7 +157,7 @@ function linesSheet({ lines, corrections }: Statement): Sheet<Buffer> {
     { ...whole(octets), ...BOLD },
     { ...money(amount), ...BOLD },
   ];
-  return table('Lines', LINE_COLUMNS, [...rows, ...corrected, sum]);
+  return table('Lines', LINE_COLUMNS, [...rows, ...corrected, ...terms, sum]);
 }
 
 const LINE_COLUMNS: Columns = [

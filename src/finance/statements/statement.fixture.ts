@@ -1,6 +1,7 @@
 import type { Invoice } from './invoice.ts';
+import { billTerms } from './monthly-terms.ts';
 import { digestOfBatches, statementDue, sumOf, tierAmountMicros, totalsOf } from './statement-arithmetic.ts';
-import type { Statement, StatementLine, StatementTier } from './statement-document.ts';
+import type { Statement, StatementLine, StatementTerms, StatementTier } from './statement-document.ts';
 
 const HASH = 'ab'.repeat(32);
 
@@ -54,6 +55,16 @@ export function testLine(overrides: Partial<StatementLine> = {}): StatementLine 
     roundingMicros: 3n,
     ...overrides,
   };
+}
+
+/** Returns terms with a fee of 5, a rebate of 2.5 % and a commitment of 50, on charges of so many micro-units. */
+export function testTerms(chargeMicros: bigint, sponsoredOctets = 6_291_456n): StatementTerms[] {
+  const volumeRebate = { appliesTo: 'all_charges' as const, bands: [{ fromOctets: 1_048_576n, basisPoints: 250 }] };
+  const sums = { flatFeeMicros: 5_000_000n, minimumCommitmentMicros: 50_000_000n, volumeRebate };
+  return billTerms([{ id: 'chatter-2026', version: 2, applicationId: null, ...sums }], () => ({
+    chargeMicros,
+    sponsoredOctets,
+  }));
 }
 
 /** Returns a closed statement with an item in each of its sections. */

@@ -1,18 +1,20 @@
 import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
+import type { MonthlyTerms } from '../../rating/catalogue.ts';
 import type { Closing } from '../closing/closings.ts';
 import { readCompleteness, readStatementSettlements } from '../closing/completeness.ts';
 import { type Coverage, readCoverage } from '../closing/coverage.ts';
 import { coveredLeaves } from '../closing/covered-rows.ts';
 import { readPlanTimeZones } from '../closing/plan-time-zones.ts';
-import { countOf, monthUsage, readMonthCorrections, readUsageCells } from '../closing/usage-cells.ts';
+import { countOf, monthUsage, readMonthCorrections, readUsageCells, type UsageCell } from '../closing/usage-cells.ts';
 import type { Month } from '../month.ts';
 import { findSponsor, type KnownSponsor } from '../sponsor.ts';
 import { draftOf, type InvoiceTerms, invoiceSchema, readTerms } from './invoice.ts';
 import { MerkleTree } from './merkle.ts';
+import { agreedIn, billTerms, firstMonthOfTerms, readMonthlyTerms } from './monthly-terms.ts';
 import { readEntries, readOpening } from './statement-account.ts';
-import { digestOfBatches, LISTED_BATCHES, statementDue, totalsOf } from './statement-arithmetic.ts';
-import type { Statement, StatementProof } from './statement-document.ts';
+import { digestOfBatches, LISTED_BATCHES, statementDue, sumOf, totalsOf } from './statement-arithmetic.ts';
+import { type Statement, type StatementProof, statementJson } from './statement-document.ts';
 import { chargesWithBatches, readStatementLines } from './statement-lines.ts';
 
 /**
@@ -25,11 +27,19 @@ export async function readStatement(store: Store, sponsorId: string, month: Mont
   return statementOf(store, coverage);
 }
 
-/**
- * Returns the statement of a coverage. `terms`: the terms of an open month's invoice; absent: those of the newest catalogue
- * of the store; null: it is no invoice.
- */
-export async function statementOf(store: Store, coverage: Coverage, terms?: InvoiceTerms | null): Promise<Statement> {
+/** What a catalogue says of an open month's bill. Absent: as the newest catalogue of the store says. */
+export interface BillingTerms {
+  /** null: the statement is no invoice. */
+  invoiceTerms?: InvoiceTerms | null;
+  monthlyTerms?: readonly MonthlyTerms[];
+}
+
+/** Returns the statement of a coverage. A closed month has the terms that it was closed with. */
+export async function statementOf(
+  store: Store,
+  coverage: Coverage,
+  { invoiceTerms, monthlyTerms }: BillingTerms = {},
+): Promise<Statement> {
   const { month, closing } = coverage;
   const lines = await readStatementLines(store, coverage);
   const settlements = await readStatementSettlements(store, coverage, lines);
@@ -38,21 +48,28 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
   const entries = await readEntries(store, coverage);
   const sponsor = await sponsorOf(store, coverage);
   const { openingMicros, isOpeningFinal, currencies } = await readOpening(store, coverage);
+  const agreed = closing === null ? (monthlyTerms ?? (await readMonthlyTerms(store, coverage.sponsorId))) : [];
   assertOneCurrency([...currencies, ...[...cells, ...entries].map(({ currency }) => currency)], coverage, sponsor);
   const parts = {
     lines,
     corrections: await readMonthCorrections(store, cells, month),
     entries: entries.map(({ currency: _, ...entry }) => entry),
+    ...billedTerms(coverage, agreed, cells),
   };
   const { minorDigits } = sponsor;
-  const { due, invoice } = await dueAndInvoice(store, coverage, parts, { openingMicros, minorDigits, terms });
+  const { due, invoice } = await dueAndInvoice(store, coverage, parts, {
+    openingMicros,
+    minorDigits,
+    terms: invoiceTerms,
+  });
   const statement: Statement = {
     format: 'zerorate-statement-1',
     sponsor,
     month,
     isClosed: closing !== null,
     closing: closing === null ? null : { number: closing.number, closedAt: closing.closedAt, who: closing.who },
-    isOpeningFinal,
+    // An earlier month that is open, with terms alone, posts them when it is closed.
+    isOpeningFinal: isOpeningFinal && !hasEarlierTerms(coverage, agreed),
     ...parts,
     timeZones,
     ...monthUsage(cells, month),
@@ -70,7 +87,7 @@ export async function statementOf(store: Store, coverage: Coverage, terms?: Invo
 async function dueAndInvoice(
   store: Store,
   { sponsorId, closing }: Coverage,
-  parts: Pick<Statement, 'lines' | 'corrections' | 'entries'>,
+  parts: Pick<Statement, 'lines' | 'corrections' | 'entries' | 'monthlyTerms'>,
   {
     openingMicros,
     minorDigits,
@@ -89,6 +106,29 @@ async function dueAndInvoice(
   const due = statementDue({ ...parts, invoice }, openingMicros, minorDigits);
   const asksForNothing = due.taxableMicros === 0n && due.amountDueMicros === 0n;
   return { due, invoice: asksForNothing ? null : invoice };
+}
+
+/** Returns what the month's terms bill; nothing where none are in force. A closed month has those that it was closed with. */
+function billedTerms(
+  { sponsorId, month, closing }: Coverage,
+  agreed: readonly MonthlyTerms[],
+  cells: readonly UsageCell[],
+): Pick<Statement, 'monthlyTerms'> {
+  const terms = closing === null ? agreedIn(agreed, sponsorId, month) : closing.monthlyTerms;
+  if (terms.length === 0) return {};
+  const usageOf = (applicationId: string | null) => {
+    const own = cells.filter((cell) => applicationId === null || cell.applicationId === applicationId);
+    return {
+      sponsoredOctets: sumOf(own, ({ sponsoredOctets }) => sponsoredOctets),
+      chargeMicros: sumOf(own, ({ chargeMicros }) => chargeMicros),
+    };
+  };
+  return { monthlyTerms: billTerms(terms, usageOf) };
+}
+
+function hasEarlierTerms({ sponsorId, month, hasAdjustments }: Coverage, agreed: readonly MonthlyTerms[]): boolean {
+  const first = firstMonthOfTerms(agreed, sponsorId);
+  return !hasAdjustments && first !== null && first < month;
 }
 
 /** Returns the sponsor; a closed month keeps its name, its currency and the decimals of it. */
@@ -111,13 +151,15 @@ function assertOneCurrency(
 }
 
 /** Compares the closing with what the store holds today, to the last octet. */
-function assertAsClosed({ totals, due, proof, sponsor, month }: Statement, closing: Closing): void {
+function assertAsClosed({ totals, due, proof, sponsor, month, monthlyTerms }: Statement, closing: Closing): void {
   const { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros } = totals;
   const now = { records, sponsoredOctets, chargeMicros, adjustmentMicros, creditMicros, closingMicros };
   const faults = [
     ...differences(now, closing),
     ...(due === null || closing.due === null ? [] : differences(due, closing.due)),
   ];
+  const [billed, bills] = [closing.monthlyTerms, monthlyTerms ?? []].map((terms) => statementJson(terms, 0));
+  if (billed !== bills) faults.push(`the monthly terms were ${billed} and are ${bills}`);
   if (proof.merkleRoot !== closing.merkleRoot)
     faults.push(`the Merkle root was ${closing.merkleRoot} and is ${proof.merkleRoot}`);
   if (faults.length === 0) return;

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
 import { literal } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
@@ -47,6 +48,12 @@ ${SPONSORS.map(
     quotaOctets: null
     tiers: [{ upToOctets: ${1_000_000 + at}, pricePerMiB: "1.123457" }, { upToOctets: null, pricePerMiB: "0.054321" }]`,
 ).join('\n')}
+monthlyTerms:
+  - { id: yen, version: 1, sponsor: s-jpy, effectiveFrom: 2026-03-01, effectiveTo: null, flatFee: "100", minimumCommitment: "2000" }
+  - { id: dinar, version: 1, sponsor: s-kwd, effectiveFrom: 2026-03-01, effectiveTo: null, flatFee: "0.125",
+      volumeRebate: { appliesTo: charges_in_band, bands: [{ fromOctets: 1000000, basisPoints: 333 }, { fromOctets: 5000000, basisPoints: 777 }] } }
+  - { id: unidad, version: 1, sponsor: s-clf, effectiveFrom: 2026-03-01, effectiveTo: 2026-10-01, minimumCommitment: "123.4567",
+      volumeRebate: { appliesTo: all_charges, bands: [{ fromOctets: 0, basisPoints: 1 }] } }
 `);
 /** The amount due and its postings come with the migration for invoices. */
 const HAS_AMOUNT_DUE = readdirSync(packagePath('schemas/clickhouse')).some((name) => name.endsWith('_invoices.sql'));
@@ -117,20 +124,27 @@ describe.runIf(HAS_AMOUNT_DUE)('a year of seven currencies that is closed and pa
   test.each(SPONSORS)(
     'paying every bill of $id brings its account to exactly 0',
     async ({ id }) => {
-      const [{ balance, rounding }] = await opened.store.query<{ balance: string; rounding: string }>(
+      const [{ balance, rounding, terms }] = await opened.store.query<Record<'balance' | 'rounding' | 'terms', string>>(
         `SELECT (SELECT toString(sum(balance_micros)) FROM account_balances WHERE sponsor_id = ${literal(id)}) AS balance, ` +
-          `(SELECT toString(sum(rounding_micros)) FROM closings WHERE sponsor_id = ${literal(id)}) AS rounding`,
+          `(SELECT toString(sum(rounding_micros)) FROM closings WHERE sponsor_id = ${literal(id)}) AS rounding, ` +
+          '(SELECT toString(sum(flat_fee_micros + shortfall_micros - volume_rebate_micros)) FROM closings ' +
+          `WHERE sponsor_id = ${literal(id)}) AS terms`,
       );
       expect(balance).toBe('0');
       const bills = paid.filter(({ sponsorId }) => sponsorId === id);
       expect(bills.length).toBeGreaterThan(11);
       // Charges are computed from the records a second time: bills and posted rounding add up to them, to the micro-unit.
       const sum = bills.reduce((sum, { micros }) => sum + micros, 0n);
-      expect(sum + BigInt(rounding)).toBe(chargedMicros.get(id));
+      expect(sum + BigInt(rounding) - BigInt(terms)).toBe(chargedMicros.get(id));
+      expect(terms !== '0').toBe(['s-jpy', 's-kwd', 's-clf'].includes(id));
       expect(sum).toBeGreaterThan(0n);
     },
     LIMIT_MS,
   );
+
+  test('what the closings posted of monthly terms equals a second computation', async () => {
+    for await (const fault of auditFacts(opened.store)) expect(fault).toBeUndefined();
+  });
 
   test.each(SPONSORS)(
     'the statement of $id prints the amount due',

@@ -155,7 +155,9 @@ const cdrSchema = z
 
 export const goflow2Schema = z
   .strictObject({
-    terminals: path('Whose an address was, and when: CSV of prefix,from,to,msisdn.'),
+    terminals: path(
+      'Whose an address was, and when: CSV of prefix,from,to,msisdn, or with blocks of ports of shared addresses prefix,ports,from,to,msisdn.',
+    ),
     unsampled: z
       .array(z.string().min(1))
       .optional()

@@ -40,7 +40,7 @@ const parse = (text: string) => {
   return catalogue!;
 };
 
-const NO_IDENTITIES = { aspIdentities: [], sponsorIdentities: [] };
+const NO_IDENTITIES = { aspIdentities: [], sponsorIdentities: [], services: [], detections: [] };
 
 test('resolves ids, money and times', () => {
   const { sponsors, applications, plans } = parse(TEXT);

@@ -2,20 +2,26 @@ import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
 import { readYamlDocument } from '../../formats/read-yaml-document.ts';
 import type { Application, Catalogue, Plan } from '../catalogue.ts';
-import type { Claimed } from '../claims.ts';
+import type { Claimed, Span } from '../claims.ts';
+import type { DetectionClaim } from '../detection-claims.ts';
+import { formatPortSpan } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
-import {
-  type CatalogueDocument,
-  type ClaimDocument,
-  canonicalPrefix,
-  catalogueSchema,
-  type PlanDocument,
-  readClaim,
-} from './catalogue-document.ts';
+import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
+import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
+import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
 import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
+import {
+  type ClaimDocument,
+  type DetectionDocument,
+  type PrefixDocument,
+  readClaim,
+  readDetection,
+  readFlow,
+  type ServiceDocument,
+} from './claim-document.ts';
 import { minorDigitsOf } from './currencies.ts';
 import { compileFurtherQuotas } from './further-quotas.ts';
 
@@ -72,6 +78,15 @@ function withCanonicalFlows(document: CatalogueDocument): CatalogueDocument {
   return { ...document, applications };
 }
 
+/** Returns a prefix as every spelling of the same protocol and ports has it: the number, and ascending spans. */
+function canonicalPrefix(prefix: PrefixDocument): PrefixDocument {
+  if (typeof prefix === 'string') return prefix;
+  const flow = readFlow(prefix);
+  if (flow === undefined) return prefix;
+  const ports = flow.ports.length === 0 ? undefined : flow.ports.map(formatPortSpan);
+  return { ...prefix, protocol: flow.protocol, ports };
+}
+
 function compile(document: CatalogueDocument, canonicalJson: string): Catalogue {
   const sponsorIndex = new Map(document.sponsors.map(({ id }, i) => [id, i]));
   const applicationIndex = new Map(document.applications.map(({ id }, i) => [id, i]));
@@ -101,6 +116,10 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
         prefixes: application.prefixes.map(compileClaim),
         aspIdentities: (application.aspIdentities ?? []).map(compileClaim),
         sponsorIdentities: (application.sponsorIdentities ?? []).map(compileClaim),
+        services: [...(application.ratingGroups ?? []), ...(application.serviceIdentifiers ?? []).map(asService)].map(
+          compileService,
+        ),
+        detections: (application.detectedNames ?? []).map(compileDetection),
         sponsor: indexOf(sponsorIndex, application.sponsor),
         plans: plansOf[i].sort((a, b) => plans[a].effectiveFromMs - plans[b].effectiveFromMs),
       }),
@@ -108,6 +127,7 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     plans,
     furtherQuotas,
     ...(document.invoicing !== undefined && { invoicing: document.invoicing }),
+    ...(document.monthlyTerms !== undefined && { monthlyTerms: document.monthlyTerms.map(compileMonthlyTerms) }),
   };
 }
 
@@ -115,11 +135,33 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
 export function compileClaim(claim: ClaimDocument): Claimed {
   const { text, from, to, flow } = readClaim(claim);
   if (from === undefined && to === undefined && flow === undefined) return text;
+  return { text, ...spanOf({ from, to }), ...(flow !== undefined && { flow }) };
+}
+
+/** A number alone is a rating group; one of `serviceIdentifiers` is made an object. */
+function asService(service: number | ServiceDocument): ServiceDocument {
+  return typeof service === 'number' ? { serviceIdentifier: service } : service;
+}
+
+function compileService(service: number | ServiceDocument): ServiceClaim {
+  const { ratingGroup, serviceIdentifier, from, to }: ServiceDocument =
+    typeof service === 'number' ? { ratingGroup: service } : service;
   return {
-    text,
+    ratingGroup: ratingGroup ?? NO_NUMBER,
+    serviceIdentifier: serviceIdentifier ?? NO_NUMBER,
+    ...spanOf({ from, to }),
+  };
+}
+
+function compileDetection(detection: DetectionDocument): DetectionClaim {
+  const { name, by, from, to } = readDetection(detection);
+  return { name, by: by ?? null, ...spanOf({ from, to }) };
+}
+
+function spanOf({ from, to }: { from?: string | undefined; to?: string | undefined }): Span {
+  return {
     fromMs: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
     toMs: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
-    ...(flow !== undefined && { flow }),
   };
 }
 

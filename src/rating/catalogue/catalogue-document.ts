@@ -1,54 +1,23 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
-import {
-  type FlowCondition,
-  formatPortSpan,
-  MAX_PORT,
-  MAX_PROTOCOL,
-  mergePortSpans,
-  PROTOCOL_NAMES,
-  parsePortSpans,
-  protocolNumber,
-} from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
-import { parseMicros } from '../money.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import { id, MAX_AMOUNT, money, time } from './catalogue-fields.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
+import { monthlyTermsSchema } from './catalogue-monthly-terms.ts';
+import {
+  detectedNameSchema,
+  identities,
+  prefixSchema,
+  ratingGroupSchema,
+  serviceIdentifierSchema,
+  tagSchema,
+} from './claim-document.ts';
 import { isCurrency } from './currencies.ts';
 
 /** Prices stay below 2^32 micro-units, so that `price.ts` is exact in doubles. */
 const MAX_PRICE_MICROS = 2 ** 32 - 1;
-const MAX_TAG_OCTETS = 64;
-
-export const id = (of: string) =>
-  z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
-      error: 'expected 1 to 64 of a-z 0-9 . _ - beginning with a letter or digit',
-    })
-    .describe(of);
-
-const money = (maxMicros: number, maxText: string) =>
-  z
-    .string()
-    .regex(/^(0|[1-9]\d*)(\.\d{1,6})?$/, {
-      error: 'expected a decimal number in quotes, not below 0, with at most 6 decimals, as "0.20"',
-      abort: true,
-    })
-    .refine((text) => (parseMicros(text) ?? Number.POSITIVE_INFINITY) <= maxMicros, {
-      error: `expected at most ${maxText}`,
-    });
-
-export const time = () =>
-  z.iso.datetime({
-    offset: true,
-    // A time that is missing has a message of its own.
-    error: ({ code }) =>
-      code === 'invalid_format'
-        ? 'expected a time with its offset, as 2026-01-31T00:00:00Z or 2026-01-31T00:00:00+08:00'
-        : undefined,
-  });
 
 /** Plans share a few zones, and asking the runtime for one takes as long as all the rest of a plan. */
 const zones = new Map<string, boolean>();
@@ -84,60 +53,13 @@ const sponsorSchema = z.strictObject({
     .describe(
       'Bank accounts (IBAN or other) that the sponsor pays from: what `account payment --camt053` knows it by.',
     ),
-  creditLimit: money(Number.MAX_SAFE_INTEGER, '9007199254.740991').describe(
+  creditLimit: money(Number.MAX_SAFE_INTEGER, MAX_AMOUNT).describe(
     'What the sponsor may owe before it is suspended, in units of its currency: decimal text, with no more decimals than the currency has.',
   ),
   buyer: buyerSchema.optional(),
 });
 
-/** When a claim is in force. Absent stays absent, so that a catalogue without dates keeps its hash. */
-const claimDates = {
-  from: time().optional().describe('In force for records that start at this instant or later. Absent: no beginning.'),
-  to: time().optional().describe('In force for records that start before this instant. Absent: no end.'),
-};
-
-const tag = z
-  .string()
-  .min(1)
-  .refine((text) => Buffer.byteLength(text) <= MAX_TAG_OCTETS, { error: `expected at most ${MAX_TAG_OCTETS} octets` });
-export const tagSchema = z.union([tag, z.strictObject({ tag: tag.describe('The tag.'), ...claimDates })]);
-const portsText = z
-  .string()
-  .regex(/^\d{1,5}(-\d{1,5})?$/, { error: 'expected a port or a span of ports, as "443" or "5000-5999"' });
-/** Absent stays absent, as above. */
-const flowFields = {
-  protocol: z
-    .union([z.int().min(0).max(MAX_PROTOCOL), z.enum(PROTOCOL_NAMES)], {
-      error: `expected an IANA protocol number, 0 to ${MAX_PROTOCOL}, or one of ${PROTOCOL_NAMES.join(', ')}`,
-    })
-    .optional()
-    .describe('Only records of this protocol, by its IANA number or its name. Absent: any.'),
-  ports: z
-    .union([
-      z.int().min(0).max(MAX_PORT),
-      portsText,
-      z.array(z.union([z.int().min(0).max(MAX_PORT), portsText])).min(1),
-    ])
-    .optional()
-    .describe(
-      'Only records of these ports of the remote side, the server’s: a port, a span as "5000-5999", or a list. It needs protocol tcp, udp or sctp. Absent: any.',
-    ),
-};
-export const prefixSchema = z.union([
-  z.string(),
-  z.strictObject({ cidr: z.string().describe('The network.'), ...flowFields, ...claimDates }),
-]);
-const identity = z.string().min(1).max(MAX_TEXT_LENGTH);
-const identitySchema = z.union([
-  identity,
-  z.strictObject({ identity: identity.describe('The identity.'), ...claimDates }),
-]);
-
-/** Absent stays absent, as above. */
-const identities = (of: string) =>
-  z.array(identitySchema).min(1, { error: 'expected an identity, or no such field' }).optional().describe(of);
-
-/** Absent stays absent, as above. */
+/** Absent stays absent, so that a catalogue without it keeps its hash. */
 const accountKeysSchema = z
   .strictObject({
     issuer: z.string().min(1).max(MAX_TEXT_LENGTH).describe('The issuer of the assertions, their `iss`.'),
@@ -162,7 +84,7 @@ const applicationSchema = z.strictObject({
     .enum(MATCH_POLICIES)
     .default('any')
     .describe(
-      "Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), or the CDR's identities (cdr).",
+      'Which evidence a record needs: any kind (any), the tag, a proxy prefix (ip), tag and prefix (both), an identity, a rating group or a service identifier of the CDR (cdr), or any kind together with a detection by the gateway (detected).',
     ),
   identifiedBy: z
     .array(z.enum(IDENTIFICATIONS))
@@ -194,6 +116,31 @@ const applicationSchema = z.strictObject({
   sponsorIdentities: identities(
     'Sponsor-Identity (AVP 531) in the CDRs of its traffic, where no application claims their ASP identity.',
   ),
+  ratingGroups: z
+    .array(ratingGroupSchema)
+    .min(1, { error: 'expected a rating group, or no such field' })
+    .optional()
+    .describe(
+      'Rating-Group (AVP 432) of its records, and where it shares one with others the service identifier in it. The more specific claim decides: both, then the service identifier, then the rating group.',
+    ),
+  serviceIdentifiers: z
+    .array(serviceIdentifierSchema)
+    .min(1, { error: 'expected a service identifier, or no such field' })
+    .optional()
+    .describe('Service-Identifier (AVP 439) of its records, in any rating group.'),
+  detectedNames: z
+    .array(detectedNameSchema)
+    .min(1, { error: 'expected a name, or no such field' })
+    .optional()
+    .describe(
+      'Names that gateways give its traffic which they detect (detectedApplication of a flow record). A detection counts together with other evidence, and must not name another application.',
+    ),
+  detection: z
+    .enum(['alone'])
+    .optional()
+    .describe(
+      'alone: a detection without other evidence sponsors a record, too, as evidence of the kind cdr. Any client can send any name: absent, a detection alone sponsors nothing.',
+    ),
   accountKeys: accountKeysSchema.optional(),
 });
 
@@ -320,6 +267,13 @@ export const catalogueSchema = z
         'Quotas over several plans of a sponsor together, beside the plans’ own: a record is sponsored as far as all of them allow.',
       ),
     invoicing: invoicingSchema.optional(),
+    monthlyTerms: z
+      .array(monthlyTermsSchema)
+      .min(1, { error: 'expected terms, or no such field' })
+      .optional()
+      .describe(
+        'Flat fees, minimum commitments and volume rebates of whole months, dated and versioned; posted when a month is closed.',
+      ),
   })
   .describe('The catalogue of zerorate: sponsors, applications and sponsorship plans.');
 
@@ -327,44 +281,6 @@ export const catalogueSchema = z
 export type CatalogueDocument = z.output<typeof catalogueSchema>;
 export type PlanDocument = CatalogueDocument['plans'][number];
 export type QuotaDocument = NonNullable<CatalogueDocument['quotas']>[number];
-export type PrefixDocument = z.output<typeof prefixSchema>;
-export type ClaimDocument = z.output<typeof tagSchema | typeof prefixSchema | typeof identitySchema>;
-
-/** A claim with its dates as they are written. */
-interface WrittenClaim {
-  text: string;
-  from?: string | undefined;
-  to?: string | undefined;
-  flow?: FlowCondition | undefined;
-}
-
-/** Returns the tag, prefix or identity that an application claims, with its conditions. */
-export function readClaim(claim: ClaimDocument): WrittenClaim {
-  if (typeof claim === 'string') return { text: claim };
-  const { from, to } = claim;
-  if ('cidr' in claim) return { text: claim.cidr, from, to, flow: readFlow(claim) };
-  return { text: 'tag' in claim ? claim.tag : claim.identity, from, to };
-}
-
-/** Returns the protocol and ports of a prefix; undefined where it has none. Ports that are none are left out: they are a fault. */
-export function readFlow({
-  protocol,
-  ports,
-}: Pick<Exclude<PrefixDocument, string>, 'protocol' | 'ports'>): FlowCondition | undefined {
-  if (protocol === undefined) return undefined;
-  const spans = parsePortSpans([ports ?? []].flat()) ?? [];
-  return { protocol: protocolNumber(protocol), ports: mergePortSpans(spans) };
-}
-
-/** Returns a prefix as every spelling of the same protocol and ports has it: the number, and ascending spans. */
-export function canonicalPrefix(prefix: PrefixDocument): PrefixDocument {
-  if (typeof prefix === 'string') return prefix;
-  const flow = readFlow(prefix);
-  if (flow === undefined) return prefix;
-  const ports = flow.ports.length === 0 ? undefined : flow.ports.map(formatPortSpan);
-  return { ...prefix, protocol: flow.protocol, ports };
-}
-
 /** What is wrong with a catalogue whose every field is well-formed. */
 export interface CatalogueFault {
   /** Keys and list indexes from the document's root. */

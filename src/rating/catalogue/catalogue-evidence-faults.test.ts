@@ -237,6 +237,99 @@ test('the same protocol and ports have one hash, however they are written; witho
   expect(hashOf('192.0.2.0/24')).toContain('"prefixes":["192.0.2.0/24"]');
 });
 
+test.each<[string, string, string]>([
+  [
+    'a rating group and a service identifier in it',
+    'ratingGroups: [1001]',
+    'ratingGroups: [{ ratingGroup: 1001, serviceIdentifier: 7 }]',
+  ],
+  [
+    'a service identifier alone, and in a rating group',
+    'serviceIdentifiers: [7]',
+    'ratingGroups: [{ ratingGroup: 7, serviceIdentifier: 7 }]',
+  ],
+  [
+    'a rating group that passes on',
+    `ratingGroups: [{ ratingGroup: 0, to: ${MARCH} }]`,
+    `ratingGroups: [{ ratingGroup: 0, from: ${MARCH} }]`,
+  ],
+])('rating groups and service identifiers are good: %s', (_, first, second) => {
+  expect(faultsOf(first, second)).toEqual([]);
+});
+
+test.each<[string, string, string, string]>([
+  [
+    'one rating group of two',
+    'ratingGroups: [1, 1001]',
+    'ratingGroups: [{ ratingGroup: 1001 }]',
+    '4: applications[1].ratingGroups[0]: rating group 1001 is claimed already by application a',
+  ],
+  [
+    'a pair at a time',
+    `ratingGroups: [{ ratingGroup: 1001, serviceIdentifier: 7, to: ${JUNE} }]`,
+    `ratingGroups: [{ ratingGroup: 1001, serviceIdentifier: 7, from: ${MARCH} }]`,
+    `4: applications[1].ratingGroups[0].from: service identifier 7 of rating group 1001 (${MARCH} to no end) overlaps the claim of application a (no beginning to ${JUNE}) (applications[0].ratingGroups[0]): ${REMEDY}`,
+  ],
+  [
+    'a service identifier twice',
+    'serviceIdentifiers: [7]',
+    `serviceIdentifiers: [{ serviceIdentifier: 7, from: ${MARCH} }]`,
+    `4: applications[1].serviceIdentifiers[0].from: service identifier 7 (${MARCH} to no end) overlaps the claim of application a (always) (applications[0].serviceIdentifiers[0]): ${REMEDY}`,
+  ],
+  [
+    'an end before the beginning',
+    `ratingGroups: [{ ratingGroup: 1, from: ${JUNE}, to: ${MARCH} }]`,
+    '',
+    `3: applications[0].ratingGroups[0].to: ${MARCH} is not after from ${JUNE}`,
+  ],
+  [
+    'a rating group that no record can have',
+    'ratingGroups: [2147483648]',
+    '',
+    '3: applications[0].ratingGroups[0]: expected at most 2147483647, got 2147483648',
+  ],
+  [
+    'none at all',
+    'serviceIdentifiers: []',
+    '',
+    '3: applications[0].serviceIdentifiers: expected a service identifier, or no such field',
+  ],
+])('rating groups and service identifiers are refused: %s', (_, first, second, expected) => {
+  expect(faultsOf(first, second)).toEqual([`c.yaml:${expected}`]);
+});
+
+test.each<[string, string, string]>([
+  ['ways apart', 'detectedNames: [{ name: x, by: [sni] }]', 'detectedNames: [{ name: x, by: [dns, dpi] }]'],
+  ['dates apart', `detectedNames: [{ name: x, to: ${MARCH} }]`, `detectedNames: [{ name: x, from: ${MARCH} }]`],
+  ['alone and together', 'detection: alone, detectedNames: [x]', 'match: detected, detectedNames: [y]'],
+])('detected names are good: %s', (_, first, second) => {
+  expect(faultsOf(first, second)).toEqual([]);
+});
+
+test.each<[string, string, string, string]>([
+  [
+    'one name of two',
+    'detectedNames: [x]',
+    'detectedNames: [x]',
+    '4: applications[1].detectedNames[0]: detected name "x" is claimed already by application a',
+  ],
+  [
+    'a way of two',
+    'detectedNames: [{ name: x, by: [sni, dns] }]',
+    'detectedNames: [{ name: x, by: [dns] }]',
+    `4: applications[1].detectedNames[0]: detected name "x" (by dns, always) overlaps the claim of application a (by sni, dns, always) (applications[0].detectedNames[0]): ${REMEDY}`,
+  ],
+  [
+    'a policy without a name',
+    'match: detected',
+    '',
+    '3: applications[0].match: detected needs a name in detectedNames',
+  ],
+  ['alone without a name', 'detection: alone', '', '3: applications[0].detection: alone needs a name in detectedNames'],
+])('detected names are refused: %s', (_, first, second, expected) => {
+  expect(faultsOf(first, second)).toEqual([`c.yaml:${expected}`]);
+});
+
 test('names misspelt keys of claims of two kinds, each with what it knows', () => {
   expect(faultsOf(`tags: [{ tag: x, validity: 1 }]`, `prefixes: [{ cdir: 192.0.2.0/24, until: ${MARCH} }]`)).toEqual([
     'c.yaml:3: applications[0].tags[0].validity: unknown key, known are tag, from, to',

@@ -12,17 +12,27 @@ import {
   protocolNumber,
 } from '../flow-condition.ts';
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
-import { type CatalogueDocument, type CatalogueFault, type PrefixDocument, readClaim } from './catalogue-document.ts';
+import { serviceInWords } from '../service-claims.ts';
+import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
+import { type PrefixDocument, readClaim } from './claim-document.ts';
 
 const MAPPED = [0, 0, 0xffff] as const;
 const MAPPED_LENGTH = 96;
 const NO_NETWORK = 'is no network: expected CIDR, as 203.0.113.0/24 or 2001:db8::/32';
-const LISTS = ['tags', 'prefixes', 'aspIdentities', 'sponsorIdentities'] as const;
+const LISTS = [
+  'tags',
+  'prefixes',
+  'aspIdentities',
+  'sponsorIdentities',
+  'ratingGroups',
+  'serviceIdentifiers',
+  'detectedNames',
+] as const;
 
 /** Names a place of the catalogue in a message. */
 export type NameOfPath = (path: DocumentPath) => string;
 
-/** Claims that end before they begin, claims of one tag, prefix or identity that overlap, and prefixes that are none, or whose ports are. */
+/** Claims that end before they begin, claims of one tag, prefix, identity, rating group or service identifier that overlap, and prefixes that are none, or whose ports are. */
 export function evidenceFaults(document: CatalogueDocument, nameOf: NameOfPath): CatalogueFault[] {
   return LISTS.flatMap((list) => {
     const faults: CatalogueFault[] = [];
@@ -66,21 +76,34 @@ interface Claimant {
   from?: string | undefined;
   to?: string | undefined;
   flow?: FlowCondition | undefined;
+  /** Of a detected name: how; absent: in any way. */
+  by?: readonly string[] | undefined;
   portsProblem: string | null;
 }
 
 function* claimantsOf({ applications }: CatalogueDocument, list: (typeof LISTS)[number]): Generator<Claimant> {
   for (const [i, application] of applications.entries()) {
     for (const [at, claim] of (application[list] ?? []).entries()) {
-      const problem = typeof claim === 'string' || !('cidr' in claim) ? null : portsProblem(claim);
-      yield {
-        application: application.id,
-        path: ['applications', i, list, at],
-        ...readClaim(claim),
-        portsProblem: problem,
-      };
+      yield { application: application.id, path: ['applications', i, list, at], ...written(list, claim) };
     }
   }
+}
+
+type Entry = NonNullable<CatalogueDocument['applications'][number][(typeof LISTS)[number]]>[number];
+
+function written(list: (typeof LISTS)[number], claim: Entry): Omit<Claimant, 'application' | 'path'> {
+  if (typeof claim === 'number') {
+    const service = list === 'ratingGroups' ? { ratingGroup: claim } : { serviceIdentifier: claim };
+    return { text: serviceInWords(service), portsProblem: null };
+  }
+  if (typeof claim !== 'string' && ('ratingGroup' in claim || 'serviceIdentifier' in claim)) {
+    return { text: serviceInWords(claim), from: claim.from, to: claim.to, portsProblem: null };
+  }
+  if (typeof claim !== 'string' && 'name' in claim) {
+    return { text: claim.name, from: claim.from, to: claim.to, by: claim.by, portsProblem: null };
+  }
+  const problem = typeof claim === 'string' || !('cidr' in claim) ? null : portsProblem(claim);
+  return { ...readClaim(claim), portsProblem: problem };
 }
 
 /** Names, for each claim of the same, one earlier claim that is still in force when it begins. */
@@ -95,20 +118,25 @@ function overlaps(claimed: string, claimants: readonly Claimant[], nameOf: NameO
   return spans.flatMap((span) => {
     open = open.filter(({ toMs }) => toMs > span.fromMs);
     const [before] = open
-      .filter(({ claimant: { flow } }) => doFlowsOverlap(flow, span.claimant.flow))
+      .filter(
+        ({ claimant: { flow, by } }) => doFlowsOverlap(flow, span.claimant.flow) && doWaysOverlap(by, span.claimant.by),
+      )
       .sort((a, b) => b.toMs - a.toMs);
     open.push(span);
     return before === undefined ? [] : [overlap(claimed, span.claimant, before.claimant, nameOf)];
   });
 }
 
+function doWaysOverlap(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === undefined || b === undefined || a.some((way) => b.includes(way));
+}
+
 function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: NameOfPath): CatalogueFault {
   const { path, text, from } = claimant;
   const [, , list] = path;
-  const named =
-    list === 'prefixes' ? `prefix ${text}` : `${list === 'tags' ? 'tag' : 'identity'} ${JSON.stringify(text)}`;
+  const named = nameOfClaim(list, text);
   const also = claimed === text ? '' : ` (${claimed})`;
-  if ([claimant, before].every((each) => !isDated(each) && each.flow === undefined)) {
+  if ([claimant, before].every((each) => !isDated(each) && each.flow === undefined && each.by === undefined)) {
     return { path, message: `${named}${also} is claimed already by application ${before.application}` };
   }
   const remedy =
@@ -119,6 +147,13 @@ function overlap(claimed: string, claimant: Claimant, before: Claimant, nameOf: 
     `${named}${also} (${spanOf(claimant)}) overlaps the claim of application ${before.application} (${spanOf(before)}) ` +
     `(${nameOf(before.path)}): one claim of it is in force at a time, ${remedy}`;
   return { path: from === undefined ? path : [...path, 'from'], message };
+}
+
+function nameOfClaim(list: (typeof LISTS)[number], text: string): string {
+  if (list === 'prefixes') return `prefix ${text}`;
+  if (list === 'tags') return `tag ${JSON.stringify(text)}`;
+  if (list === 'detectedNames') return `detected name ${JSON.stringify(text)}`;
+  return list === 'ratingGroups' || list === 'serviceIdentifiers' ? text : `identity ${JSON.stringify(text)}`;
 }
 
 /** Returns why a prefix's ports are none; null where they are good, or there are none. */
@@ -143,8 +178,9 @@ function isDated({ from, to }: Claimant): boolean {
 }
 
 function spanOf(claimant: Claimant): string {
-  const { from = 'no beginning', to = 'no end', flow } = claimant;
+  const { from = 'no beginning', to = 'no end', flow, by } = claimant;
   const dates = isDated(claimant) ? `${from} to ${to}` : 'always';
+  if (by !== undefined) return `by ${by.join(', ')}, ${dates}`;
   return flow === undefined ? dates : `${flowInWords(flow)}, ${dates}`;
 }
 

@@ -2,6 +2,7 @@ import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts'
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
 import { isVatId } from './catalogue-invoicing.ts';
+import { monthlyTermsFaults } from './catalogue-monthly-terms-faults.ts';
 import { planFaults } from './catalogue-plan-faults.ts';
 import { furtherQuotaFaults } from './further-quotas.ts';
 
@@ -11,9 +12,11 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...identityFaults(document),
     ...evidenceFaults(document, nameOf),
     ...identificationFaults(document),
+    ...detectionFaults(document),
     ...planFaults(document),
     ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
+    ...monthlyTermsFaults(document),
   ];
 }
 
@@ -38,6 +41,20 @@ function identificationFaults({ applications, plans }: CatalogueDocument): Catal
     return [{ path: ['plans', i, 'content'], message }];
   });
   return [...faults, ...ofPlans];
+}
+
+/** Returns where an application asks for a detection and names nothing that could be detected. */
+function detectionFaults({ applications }: CatalogueDocument): CatalogueFault[] {
+  return applications.flatMap(({ match, detection, detectedNames }, i): CatalogueFault[] => {
+    if (detectedNames !== undefined) return [];
+    const message = 'needs a name in detectedNames';
+    return [
+      ...(match === 'detected' ? [{ path: ['applications', i, 'match'], message: `detected ${message}` }] : []),
+      ...(detection === undefined
+        ? []
+        : [{ path: ['applications', i, 'detection'], message: `${detection} ${message}` }]),
+    ];
+  });
 }
 
 function evidenceMessages({ identifiedBy, match, tags, prefixes }: ApplicationDocument): string[] {

@@ -30,7 +30,8 @@ export function identityFaults({ sponsors, applications, plans }: CatalogueDocum
   ];
 }
 
-function repeated<T>(list: string, entries: readonly T[], nameOf: (entry: T) => string): CatalogueFault[] {
+/** Returns entries of a list whose name another one before has. */
+export function repeated<T>(list: string, entries: readonly T[], nameOf: (entry: T) => string): CatalogueFault[] {
   const first = new Map<string, number>();
   return entries.flatMap((entry, i) => {
     const name = nameOf(entry);
@@ -40,16 +41,17 @@ function repeated<T>(list: string, entries: readonly T[], nameOf: (entry: T) => 
   });
 }
 
-function unknown(
+/** Returns references of a list's entries that no target has; an entry without one is fine. */
+export function unknown(
   list: string,
   kind: string,
-  references: readonly string[],
+  references: readonly (string | undefined)[],
   targets: readonly { id: string }[],
 ): CatalogueFault[] {
   const known = new Set(targets.map(({ id }) => id));
   const suggestions = new Map<string, string>();
   return references.flatMap((reference, i) => {
-    if (known.has(reference)) return [];
+    if (reference === undefined || known.has(reference)) return [];
     if (suggestions.size < MAX_SUGGESTIONS && !suggestions.has(reference)) {
       suggestions.set(reference, suggestion(reference, known));
     }

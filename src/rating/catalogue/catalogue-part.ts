@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { id, prefixSchema, time } from './catalogue-document.ts';
+import { id, time } from './catalogue-fields.ts';
+import { prefixSchema } from './claim-document.ts';
 
 /** A part of a catalogue: dated prefixes of one application, in a file of their own that `zerorate evidence` writes. */
 export const cataloguePartSchema = z

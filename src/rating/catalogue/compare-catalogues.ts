@@ -5,7 +5,10 @@ import type { CatalogueDocument } from './catalogue-document.ts';
 export interface CatalogueChange {
   /** Who pays for what it concerns; empty: the carrier's own details. */
   sponsorId: string;
-  /** `sponsor chatter`, `application chat`, `plan chat-day version 2`, `quota chat-and-maps version 1` or `invoicing`. */
+  /**
+   * `sponsor chatter`, `application chat`, `plan chat-day version 2`, `quota chat-and-maps version 1`, `monthly terms chatter-2027
+   * version 1` or `invoicing`.
+   */
   part: string;
   change: 'added' | 'removed' | 'changed';
   /** Of a changed part: the field, as `content.text`. */
@@ -30,14 +33,17 @@ export interface RedatedClaim {
 const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
+  'detectedNames',
   'identifiedBy',
   'plans',
   'prefixes',
+  'ratingGroups',
+  'serviceIdentifiers',
   'sponsorIdentities',
   'tags',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'content']);
+const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'content', 'volumeRebate']);
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -79,6 +85,9 @@ function partsOf({ canonicalJson }: Catalogue): Map<string, Part> {
       { sponsorId: fields.sponsor, fields },
     ]),
   ];
+  for (const fields of document.monthlyTerms ?? []) {
+    parts.push([`monthly terms ${fields.id} version ${fields.version}`, { sponsorId: fields.sponsor, fields }]);
+  }
   if (document.invoicing !== undefined) parts.push(['invoicing', { sponsorId: '', fields: document.invoicing }]);
   return new Map(parts);
 }

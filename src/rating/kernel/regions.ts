@@ -73,7 +73,9 @@ export const SERVING_PLMN_TEXT = ASP_TEXT + U32;
 export const TRACKING_AREA_TEXT = SERVING_PLMN_TEXT + U32;
 export const DETECTED_TEXT = TRACKING_AREA_TEXT + U32;
 export const RAT_TYPE = DETECTED_TEXT + U32;
-export const REMOTE_PORT = RAT_TYPE + U32;
+export const RATING_GROUP = RAT_TYPE + U32;
+export const SERVICE_IDENTIFIER = RATING_GROUP + U32;
+export const REMOTE_PORT = SERVICE_IDENTIFIER + U32;
 export const PROTOCOL = REMOTE_PORT + U16;
 export const CONTENT_TYPE = PROTOCOL + U8;
 export const KEY_DIFFERS = CONTENT_TYPE + U8;
@@ -110,7 +112,7 @@ export const WITH_NETWORK = 4;
 /** Bits of FIELD_KINDS; without TEXT it is a whole number. */
 export const TEXT = 1;
 export const NULLABLE = 2;
-/** A text's number where the field is null. */
+/** A text's number, or a number that is not negative, where the field is null. */
 export const NO_TEXT = -1;
 /** RAT_TYPE where the field is null. */
 export const NO_RAT_TYPE = -1;

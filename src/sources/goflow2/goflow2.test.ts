@@ -333,3 +333,30 @@ function mulberry32(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+describe('an address behind carrier-grade NAT', () => {
+  const shared = Terminals.parse(
+    'prefix,ports,from,to,msisdn\n203.0.113.7,1024-2047,2026-11-01T00:00:00Z,,1\n203.0.113.7,2048-3071,2026-11-01T00:00:00Z,,2\n',
+  ) as Terminals;
+  const one = async (fields: object) => (await read([line(fields)], { terminals: shared }))[0];
+  const from = (port: number, fields: object = {}) => one({ src_addr: '203.0.113.7', src_port: port, ...fields });
+
+  test('is whose block has the port, in either direction', async () => {
+    expect(await from(2047)).toMatchObject({ servedMsisdn: '1', terminalPort: 2047, uplinkOctets: 143 });
+    expect(await from(2048, { proto: 'TCP' })).toMatchObject({ servedMsisdn: '2', terminalPort: 2048 });
+    const back = { src_addr: '198.51.100.7', src_port: 443, dst_addr: '203.0.113.7', dst_port: 2048 };
+    expect(await one(back)).toMatchObject({ servedMsisdn: '2', terminalPort: 2048, downlinkOctets: 143 });
+  });
+
+  test.each<[string, object, string]>([
+    ['a port in no block', { src_port: 3072 }, 'no block has port 3072'],
+    ['a fragment', { src_port: 0, dst_port: 0 }, 'the flow has no port'],
+    ['a protocol without ports', { proto: 'ICMP', src_port: 0, dst_port: 2048 }, 'the flow has no port'],
+    ['a protocol that goflow2 has no name for', { proto: 'ESP', src_port: 1024 }, 'the flow has no port'],
+  ])('is no one’s with %s', async (_, fields, why) => {
+    expect(await from(1024, fields)).toEqual({
+      reason: 'missing_field',
+      detail: `servedMsisdn is missing: the address is shared by blocks of ports, and ${why}`,
+    });
+  });
+});

@@ -1,8 +1,9 @@
 import { decodeJson } from '../../rating/decode/decode-json.ts';
+import { hasPorts } from '../../rating/flow-condition.ts';
 import type { Candidate } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import { CONTENT_NODE_SUFFIX } from '../../rating/record/content-numbering.ts';
-import type { Terminals } from '../addresses/terminals.ts';
+import type { TerminalEndpoint, Terminals } from '../addresses/terminals.ts';
 import type { FileEnding } from '../files/file-ending.ts';
 import { type FramedRecord, framedRecord } from '../files/framed-record.ts';
 import { readLines } from '../files/line-reader.ts';
@@ -103,10 +104,12 @@ function flowRecord(flow: Candidate, line: string, mapping: Mapping): { record: 
   const exporter = exporterOf(flow);
   const start = nanoseconds(flow, 'time_flow_start_ns', line);
   const end = nanoseconds(flow, 'time_flow_end_ns', line);
-  const owner = (address: unknown) =>
-    start === null ? null : mapping.terminals.msisdnOf(String(address), milliseconds(start));
-  const sender = owner(source);
-  const receiver = sender === null ? owner(destination) : null;
+  const protocol = protocolOf(flow.proto);
+  const owner = (endpoint: TerminalEndpoint) =>
+    start === null ? null : mapping.terminals.msisdnOf(endpoint, milliseconds(start));
+  const [from, to] = [endpointOf(source, flow.src_port, protocol), endpointOf(destination, flow.dst_port, protocol)];
+  const sender = owner(from);
+  const receiver = sender === null ? owner(to) : null;
   const isDownlink = receiver !== null;
   const octets = unsigned(flow.bytes);
   const sequence = unsigned(flow.sequence_num);
@@ -123,14 +126,37 @@ function flowRecord(flow: Candidate, line: string, mapping: Mapping): { record: 
     terminalPort: unsigned(isDownlink ? flow.dst_port : flow.src_port),
     remoteIp: isDownlink ? source : destination,
     remotePort: unsigned(isDownlink ? flow.src_port : flow.dst_port),
-    protocol: protocolOf(flow.proto),
+    protocol,
     uplinkOctets: isDownlink ? 0 : octets,
     downlinkOctets: isDownlink ? octets : 0,
   };
   if (octets === 0) return { record, fault: zeroOctets(flow) };
-  if (record.servedMsisdn === null || start === null || end === null) return { record, fault: null };
-  const fault = handOverFault(flow, record.terminalIp, start, end, mapping);
+  if (start === null || end === null) return { record, fault: null };
+  if (record.servedMsisdn === null) return { record, fault: sharedAddressFault([from, to], start, mapping) };
+  const fault = handOverFault(flow, isDownlink ? to : from, start, end, mapping);
   return fault === null ? { record, fault } : { record: { ...record, servedMsisdn: null }, fault };
+}
+
+/** An address with the port of it; the ports of a protocol without them, and of fragments (0), are none. */
+function endpointOf(address: unknown, portField: unknown, protocol: unknown): TerminalEndpoint {
+  const port = unsigned(portField);
+  const isPort = isUnsigned(port) && port > 0 && isUnsigned(protocol) && hasPorts(protocol);
+  return { address: String(address), port: isPort ? port : null };
+}
+
+/** What is in no block of a shared address is as unknown as an address that no subscriber had; the fault says why. */
+function sharedAddressFault(
+  endpoints: readonly TerminalEndpoint[],
+  start: string,
+  { terminals }: Mapping,
+): Fault | null {
+  const shared = endpoints.find(({ address }) => terminals.isShared(address, milliseconds(start)));
+  if (shared === undefined) return null;
+  const why = shared.port === null ? 'the flow has no port' : `no block has port ${shared.port}`;
+  return {
+    reason: 'missing_field',
+    detail: `servedMsisdn is missing: the address is shared by blocks of ports, and ${why}`,
+  };
 }
 
 function protocolOf(proto: unknown): unknown {
@@ -150,11 +176,17 @@ function zeroOctets({ packets }: Candidate): Fault {
  * no times the second of its export as both: it may have lasted since the active timeout before. So may a flow of several
  * packets at one instant.
  */
-function handOverFault(flow: Candidate, address: unknown, start: string, end: string, mapping: Mapping): Fault | null {
+function handOverFault(
+  flow: Candidate,
+  endpoint: TerminalEndpoint,
+  start: string,
+  end: string,
+  mapping: Mapping,
+): Fault | null {
   const isExportTime = start === end && (WHOLE_SECOND.test(start) || Number(unsigned(flow.packets)) > 1);
   const { terminals, activeTimeoutMs } = mapping;
   const fromMs = milliseconds(start) - (isExportTime ? activeTimeoutMs : 0);
-  if (!terminals.changedHands(String(address), fromMs, milliseconds(end))) return null;
+  if (!terminals.changedHands(endpoint, fromMs, milliseconds(end))) return null;
   const when = isExportTime
     ? `within ${activeTimeoutMs} ms before the export, and the flow has no other time`
     : 'while the flow lasted';

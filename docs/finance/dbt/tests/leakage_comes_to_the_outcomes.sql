@@ -8,7 +8,7 @@ from
     select topic, partition, last_offset, application_id, reason, toUInt64(0) as leaked, octets as unsponsored
     from {{ source('zerorate', 'outcomes') }}
     where reason in (
-        'no_evidence', 'unknown_tag', 'unknown_identity', 'evidence_conflict', 'tag_missing', 'identity_missing',
+        'detected_only', 'no_evidence', 'unknown_tag', 'unknown_identity', 'evidence_conflict', 'tag_missing', 'identity_missing', 'detection_missing',
         'prefix_missing', 'sponsor_suspended', 'no_plan', 'content_not_covered'
     )
     -- Batches of before leakage was kept, or with `leakage.maxRows` 0, have none.

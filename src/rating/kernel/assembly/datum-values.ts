@@ -77,11 +77,16 @@ export function skipOptionalText(at: usize, end: usize): usize {
   return from !== NOWHERE && isAscii(from, length) ? from + length : NOWHERE;
 }
 
-export function skipOptionalInt(at: usize): usize {
+export function readOptionalInt(at: usize, out: usize): usize {
   const branch = load<u8>(at);
-  if (branch !== 2) return branch === 0 ? at + 1 : NOWHERE;
+  if (branch !== 2) {
+    store<i32>(out, NO_TEXT);
+    return branch === 0 ? at + 1 : NOWHERE;
+  }
   const word = load<u64>(at + 1);
-  return wholeOf(word) <= MAX_INT32 ? at + 1 + varintOctetsOf(word) : NOWHERE;
+  const number = wholeOf(word);
+  store<i32>(out, <i32>number);
+  return number <= MAX_INT32 ? at + 1 + varintOctetsOf(word) : NOWHERE;
 }
 
 /**

@@ -21,9 +21,11 @@ import {
   NODE_TEXT,
   PROTOCOL,
   RAT_TYPE,
+  RATING_GROUP,
   REMOTE_PORT,
   SCRATCH,
   SEQUENCE,
+  SERVICE_IDENTIFIER,
   SERVING_PLMN_TEXT,
   SPONSOR_TEXT,
   START_TIME,
@@ -37,10 +39,10 @@ import { readAddress } from './address';
 import { datumFingerprint } from './datum-fingerprint';
 import {
   lengthAt,
+  readOptionalInt,
   readOptionalText,
   readOptionalWord,
   readText,
-  skipOptionalInt,
   skipOptionalText,
   textAt,
   UNUSUAL,
@@ -153,8 +155,8 @@ function readTerminals(from: usize, end: usize, row: usize, latestTimeMs: f64): 
 function readUsage(from: usize, end: usize, row: usize): usize {
   let at = readOptionalText(from, end, cell(TAG_TEXT, row, 4));
   if (at !== NOWHERE) at = readOptionalWord(at, end, CONTENT_WORDS, CONTENT_CODES, cell(CONTENT_TYPE, row, 1));
-  if (at !== NOWHERE) at = skipOptionalInt(at); // ratingGroup
-  if (at !== NOWHERE) at = skipOptionalInt(at); // serviceIdentifier
+  if (at !== NOWHERE) at = readOptionalInt(at, cell(RATING_GROUP, row, 4));
+  if (at !== NOWHERE) at = readOptionalInt(at, cell(SERVICE_IDENTIFIER, row, 4));
   if (at === NOWHERE) return NOWHERE;
   let word = load<u64>(at);
   const uplinkOctets = wholeOf(word);

@@ -1,5 +1,5 @@
 import type { Application, Catalogue, Plan } from '../../../rating/catalogue.ts';
-import { byBeginning, type Claimed, isInForce, type Span } from '../../../rating/claims.ts';
+import { byBeginning, isInForce, type Span } from '../../../rating/claims.ts';
 import { CONTENT_TYPES } from '../../../rating/flow-record.ts';
 import { type ContentShares, SESSION_CONTENT_TYPES } from '../../protocol/content-octets.ts';
 import type { DispatchRefusal } from '../../protocol/refusal.ts';
@@ -63,8 +63,10 @@ function neededClaims({
   prefixes,
   aspIdentities,
   sponsorIdentities,
-}: Application): (readonly Claimed[])[] {
-  const identities = [...aspIdentities, ...sponsorIdentities];
+  services,
+  detections,
+}: Application): (readonly (string | Span)[])[] {
+  const identities = [...aspIdentities, ...sponsorIdentities, ...services];
   switch (match) {
     case 'tag':
       return [tags];
@@ -74,6 +76,8 @@ function neededClaims({
       return [tags, prefixes];
     case 'cdr':
       return [identities];
+    case 'detected':
+      return [detections, [...tags, ...prefixes, ...identities]];
     case 'any':
       return [[...tags, ...prefixes, ...identities]];
   }
@@ -82,7 +86,7 @@ function neededClaims({
 const ALWAYS: Span = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 /** The times at which at least one of the claims is in force; of a published list that is replaced weekly this is one span. */
-function mergedSpans(claims: readonly Claimed[]): Span[] {
+function mergedSpans(claims: readonly (string | Span)[]): Span[] {
   const dated = claims.filter((claimed) => typeof claimed !== 'string');
   if (dated.length < claims.length) return [ALWAYS];
   const merged: Span[] = [];

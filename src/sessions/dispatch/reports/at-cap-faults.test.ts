@@ -10,6 +10,8 @@ const application = (id: string, match: Application['match']): Application => ({
   prefixes: [],
   aspIdentities: [],
   sponsorIdentities: [],
+  services: [],
+  detections: [],
   plans: [],
 });
 const catalogue = { applications: [application('chat', 'tag'), application('board', 'ip')] };
