@@ -131,14 +131,21 @@ function entryText(entry: unknown): string {
   return `${claimName(entry)}${datesText(entry)}`;
 }
 
-/** Of a prefix also its protocol and ports. */
+/** What an entry claims: of a prefix also its protocol and ports; of a service its numbers. */
 function claimName(entry: unknown): string {
-  const { text, flow } = readClaim(entry as ClaimDocument);
-  return `${valueText(text)}${flow === undefined ? '' : ` ${flowInWords(flow)}`}`;
+  if (typeof entry !== 'object' || entry === null) return valueText(entry);
+  if ('cidr' in entry) {
+    const { text, flow } = readClaim(entry as ClaimDocument);
+    return `${valueText(text)}${flow === undefined ? '' : ` ${flowInWords(flow)}`}`;
+  }
+  const { from: _from, to: _to, ...claim } = entry as Record<string, unknown>;
+  const values = Object.values(claim);
+  return valueText(values.length === 1 ? values[0] : claim);
 }
 
 function datesText(entry: unknown): string {
-  const { from, to } = readClaim(entry as ClaimDocument);
+  if (typeof entry !== 'object' || entry === null) return '';
+  const { from, to } = entry as { from?: string; to?: string };
   return `${from === undefined ? '' : ` from ${from}`}${to === undefined ? '' : ` to ${to}`}`;
 }
 
