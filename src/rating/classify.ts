@@ -1,4 +1,5 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
+import { CdrClaims, TextClaims, UNCLAIMED } from './cdr-claims.ts';
 import { ClaimChains, FIRST_CHAIN, NO_OWNER } from './claims.ts';
 import { DetectionClaims } from './detection-claims.ts';
 import { DETECTED, type EvidenceTables } from './evidence-tables.ts';
@@ -12,7 +13,6 @@ import {
   NO_TAG,
   UNKNOWN_IDENTITY,
 } from './flow-record.ts';
-import { IdentityClaims, TextClaims, UNCLAIMED } from './identity-claims.ts';
 import { NO_TEXT } from './kernel/regions.ts';
 import type { UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
@@ -29,7 +29,7 @@ export class Evidence {
   readonly #tags: TextClaims;
   /** By tag, whose it is: see `ClaimChains`. */
   readonly #tagOwners: Int32Array;
-  readonly #identities: IdentityClaims;
+  readonly #identities: CdrClaims;
   readonly #detections: DetectionClaims;
   /** By application: 1 where a detection alone is evidence. */
   readonly #detectedAlone: Uint8Array;
@@ -40,7 +40,7 @@ export class Evidence {
     this.#needs = tables.needs;
     this.#tags = new TextClaims(tables.tags);
     this.#tagOwners = tables.tags.owners;
-    this.#identities = new IdentityClaims(tables);
+    this.#identities = new CdrClaims(tables);
     this.#detections = new DetectionClaims(tables.detections);
     this.#detectedAlone = tables.detectedAlone;
     this.#prefixes = new PrefixTable(tables.prefixes);

@@ -1,7 +1,7 @@
 import type { Application, MatchPolicy } from './catalogue.ts';
+import { type CdrTables, type ClaimTable, claimTable } from './cdr-claims.ts';
 import { type DetectionTable, detectionTable } from './detection-claims.ts';
 import { BY_CDR, BY_IP, BY_TAG } from './flow-record.ts';
-import { type ClaimTable, claimTable, type IdentityTables } from './identity-claims.ts';
 import { serviceTable } from './service-claims.ts';
 import { type WordMaps, wordMaps } from './word-maps.ts';
 
@@ -9,7 +9,7 @@ import { type WordMaps, wordMaps } from './word-maps.ts';
  * What `Evidence` looks records up in: all of it flat arrays, which threads share and none of them has to make again. Making them of
  * a million prefixes takes seconds.
  */
-export interface EvidenceTables extends IdentityTables {
+export interface EvidenceTables extends CdrTables {
   /** By application, what its match policy asks for: bits of evidence, and DETECTED. */
   needs: Uint8Array;
   tags: ClaimTable;

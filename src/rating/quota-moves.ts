@@ -1,4 +1,8 @@
-import type { CounterTable } from './rate.ts';
+/** Where counters keep a number each for the batch that was rated last. */
+interface CounterNotes {
+  lastRow(counter: number): number;
+  noteRow(counter: number, place: number): void;
+}
 
 /**
  * Counters of further quotas that a batch's charged records count in, each once, in the order of their first records: the i-th of
@@ -18,7 +22,7 @@ export class QuotaMoves {
     return this.counter.length;
   }
 
-  note(counters: CounterTable, counter: number, quota: number, row: number, usedOctets: number): void {
+  note(counters: CounterNotes, counter: number, quota: number, row: number, usedOctets: number): void {
     let place = counters.lastRow(counter);
     if (this.counter[place] !== counter) {
       place = this.counter.push(counter) - 1;

@@ -9,18 +9,17 @@ import {
   type Facts,
   firstPlace,
   groups,
-  lastDayOf,
   lastOf,
   percent,
   pick,
   quantile,
   type Row,
   readFacts,
+  receivables,
   roundEven,
   same,
   sum,
   sumOf,
-  termsMicros,
 } from './cookbook-facts.fixture.ts';
 
 export type Answer = Record<string, unknown>;
@@ -169,31 +168,8 @@ function planningAnswers({ bookings, entries, closings, limits }: Facts): Record
         percent_used: percent(balance < 0n ? -balance : 0n, BigInt(limit_micros)),
       };
     }),
-    'Receivables by age': receivables({ bookings, entries, closings }),
+    'Receivables by age': receivables({ bookings, entries, closings }, RECEIVABLES_DAY),
   };
-}
-
-/** Credits are taken from the oldest month first, one month after the other. */
-function receivables({ bookings, entries, closings }: Pick<Facts, 'bookings' | 'entries' | 'closings'>): Answer[] {
-  return groups(bookings, ['sponsor_id', 'currency'], {}).map((sponsor) => {
-    let credit = sum(entries.filter(same(sponsor, 'sponsor_id')), 'amount_micros');
-    const answer = { month_not_over: 0n, days_1_to_30: 0n, days_31_to_60: 0n, days_61_to_90: 0n, days_over_90: 0n };
-    for (const { month, micros } of groups(bookings.filter(same(sponsor, 'sponsor_id')), ['month'], {
-      micros: sumOf('charge_micros'),
-    })) {
-      const owed = closings
-        .filter((closing) => closing.sponsor_id === sponsor.sponsor_id && closing.month === month)
-        .reduce((total, closing) => total + termsMicros(closing), BigInt(String(micros)));
-      const unpaid = owed > credit ? owed - credit : 0n;
-      credit = owed > credit ? 0n : credit - owed;
-      const age = days(RECEIVABLES_DAY) - days(lastDayOf(String(month)));
-      const bucket = (['month_not_over', 'days_1_to_30', 'days_31_to_60', 'days_61_to_90'] as const)[
-        Math.ceil(age / 30)
-      ];
-      answer[bucket ?? 'days_over_90'] += unpaid;
-    }
-    return { ...sponsor, ...answer };
-  });
 }
 
 function usageAnswers({ charges, bookings }: Facts): Record<string, Answer[]> {
@@ -372,14 +348,8 @@ function gapAnswers(charges: readonly Row[], sequences: Facts['sequences']): Ans
 
 /** Of the charges of one record all but the first, by its counter: they are what was charged too often. */
 function chargedTwice(charges: readonly Row[]): Answer[] {
-  const content = [
-    'local_sequence_number',
-    'start_time',
-    'end_time',
-    'uplink_octets',
-    'downlink_octets',
-    'content_type',
-  ];
+  const identity = ['local_sequence_number', 'start_time', 'end_time'];
+  const content = [...identity, 'uplink_octets', 'downlink_octets', 'content_type'];
   const paid = charges.filter((row) => row.sponsored_octets !== '0' || row.charge_micros !== '0');
   const repeated = groups(paid, ['node_id', 'currency', ...content], {
     again: (rows) => rows.toSorted((a, b) => Number(a.used_octets_after) - Number(b.used_octets_after)).slice(1),

@@ -196,7 +196,7 @@ export function firstPlace(rows: readonly Row[]): Row {
 }
 
 /** Returns what a closing posts of its monthly terms. */
-export function termsMicros(closing: Row): bigint {
+function termsMicros(closing: Row): bigint {
   return BigInt(closing.flat_fee_micros) + BigInt(closing.shortfall_micros) - BigInt(closing.volume_rebate_micros);
 }
 
@@ -255,7 +255,33 @@ export function days(date: string): number {
   return Date.parse(date) / DAY_MS;
 }
 
-export function lastDayOf(month: string): string {
+function lastDayOf(month: string): string {
   const [year, number] = month.split('-').map(Number);
   return new Date(Date.UTC(year, number, 0)).toISOString().slice(0, 10);
+}
+
+/** Credits are taken from the oldest month first, one month after the other. */
+export function receivables(
+  { bookings, entries, closings }: Pick<Facts, 'bookings' | 'entries' | 'closings'>,
+  day: string,
+): Record<string, unknown>[] {
+  return groups(bookings, ['sponsor_id', 'currency'], {}).map((sponsor) => {
+    let credit = sum(entries.filter(same(sponsor, 'sponsor_id')), 'amount_micros');
+    const answer = { month_not_over: 0n, days_1_to_30: 0n, days_31_to_60: 0n, days_61_to_90: 0n, days_over_90: 0n };
+    for (const { month, micros } of groups(bookings.filter(same(sponsor, 'sponsor_id')), ['month'], {
+      micros: sumOf('charge_micros'),
+    })) {
+      const owed = closings
+        .filter((closing) => closing.sponsor_id === sponsor.sponsor_id && closing.month === month)
+        .reduce((total, closing) => total + termsMicros(closing), BigInt(String(micros)));
+      const unpaid = owed > credit ? owed - credit : 0n;
+      credit = owed > credit ? 0n : credit - owed;
+      const age = days(day) - days(lastDayOf(String(month)));
+      const bucket = (['month_not_over', 'days_1_to_30', 'days_31_to_60', 'days_61_to_90'] as const)[
+        Math.ceil(age / 30)
+      ];
+      answer[bucket ?? 'days_over_90'] += unpaid;
+    }
+    return { ...sponsor, ...answer };
+  });
 }

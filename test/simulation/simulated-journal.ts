@@ -249,7 +249,7 @@ export class SimulatedJournal {
   }
 }
 
-export function chargesOf({ rows }: Part): NativeRow[] {
+function chargesOf({ rows }: Part): NativeRow[] {
   return rows.filter(({ kind }) => kind === KINDS.charge);
 }
 

@@ -156,7 +156,7 @@ test.each<[string, string | RegExp, string, number, string]>([
     'sponsor: s2',
     'sponsor: s2, match: bth',
     1,
-    '6: applications[1].match: expected one of any, tag, ip, both, cdr, got "bth" (did you mean "both"?)',
+    '6: applications[1].match: expected one of any, tag, ip, both, cdr, detected, got "bth" (did you mean "both"?)',
   ],
   ['no tiers', /\[\{ upTo.*\]/, '[]', 1, '18: plans[0].tiers: expected at least 1 entries, got 0'],
 

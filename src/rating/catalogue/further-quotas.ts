@@ -2,7 +2,7 @@ import type { FurtherQuota } from '../catalogue.ts';
 import type { CatalogueDocument, CatalogueFault, PlanDocument, QuotaDocument } from './catalogue-document.ts';
 
 /** Returns the id of a plan's window: no id of a plan or a group has a colon. */
-export function windowId(planId: string, period: FurtherQuota['period']): string {
+function windowId(planId: string, period: FurtherQuota['period']): string {
   return `${planId}:${period}`;
 }
 

@@ -79,7 +79,7 @@ test('an address changes hands between sessions, and between nested networks', (
 
 const WITH_PORTS = 'prefix,ports,from,to,msisdn\n';
 
-test('a shared address is whose block the port is in; without a port, or out of all blocks, it is no one’s', () => {
+test('a shared address is whose block the port is in; without a port, or out of all blocks, its owner is unknown', () => {
   const terminals = Terminals.parse(
     WITH_PORTS +
       [

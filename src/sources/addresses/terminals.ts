@@ -54,7 +54,7 @@ export class Terminals {
     return ownerAt(this.#holdersOf(address), timeMs, port);
   }
 
-  /** Was the address shared by blocks of ports at this time? Then it is no one's without a port. */
+  /** Was the address shared by blocks of ports at this time? Then a port of it says whose it is, and nothing else. */
   isShared(address: string, timeMs: number): boolean {
     return this.#holdersOf(address).some(({ blocks }) => hasBlockAt(blocks, timeMs));
   }

@@ -353,7 +353,7 @@ describe('an address behind carrier-grade NAT', () => {
     ['a fragment', { src_port: 0, dst_port: 0 }, 'the flow has no port'],
     ['a protocol without ports', { proto: 'ICMP', src_port: 0, dst_port: 2048 }, 'the flow has no port'],
     ['a protocol that goflow2 has no name for', { proto: 'ESP', src_port: 1024 }, 'the flow has no port'],
-  ])('is no one’s with %s', async (_, fields, why) => {
+  ])('has no known owner with %s', async (_, fields, why) => {
     expect(await from(1024, fields)).toEqual({
       reason: 'missing_field',
       detail: `servedMsisdn is missing: the address is shared by blocks of ports, and ${why}`,

@@ -76,7 +76,7 @@ export class TextClaims {
 }
 
 /** What applications claim of what a gateway writes into its CDR. */
-export interface IdentityTables {
+export interface CdrTables {
   aspIdentities: ClaimTable;
   sponsorIdentities: ClaimTable;
   services: ServiceTable;
@@ -90,14 +90,14 @@ export interface IdentityTables {
  * identity. When both are claimed, and by applications of two sponsors, they conflict. The rating group and the service identifier
  * count where no identity is claimed; where one is, they must not name another application.
  */
-export class IdentityClaims {
+export class CdrClaims {
   readonly #asp: TextClaims;
   readonly #sponsor: TextClaims;
   readonly #services: ServiceClaims;
   /** By application its sponsor. */
   readonly #sponsors: Int32Array;
 
-  constructor({ aspIdentities, sponsorIdentities, services, sponsors }: IdentityTables) {
+  constructor({ aspIdentities, sponsorIdentities, services, sponsors }: CdrTables) {
     this.#asp = new TextClaims(aspIdentities);
     this.#sponsor = new TextClaims(sponsorIdentities);
     this.#services = new ServiceClaims(services);
