@@ -54,25 +54,26 @@ function mergedSpans(prefixes: Iterable<string>): AddressSpan[] {
   return merged;
 }
 
-/** Returns the pairs of prefixes, one of each side, that share traffic of an address; each prefix is in one pair at most as the inner one. */
-export function overlappingPrefixes<T extends { prefix: string }>(
-  left: readonly string[],
-  right: readonly T[],
-): [string, T][] {
-  const trafficOf = (prefix: string) => ({ ...addressesOf(prefix), flow: parsePrefixText(prefix).flow, prefix });
-  const ofLeft = left.map((prefix) => ({ ...trafficOf(prefix), other: null }));
-  const ofRight = right.map((other) => ({ ...trafficOf(other.prefix), other }));
+/** Returns the pairs of prefixes, one of each side, that share traffic of an address and meet the condition. */
+export function overlappingPrefixes<L extends { prefix: string }, R extends { prefix: string }>(
+  left: readonly L[],
+  right: readonly R[],
+  isMeant: (ofLeft: L, ofRight: R) => boolean = () => true,
+): [L, R][] {
+  const trafficOf = ({ prefix }: L | R) => ({ ...addressesOf(prefix), flow: parsePrefixText(prefix).flow });
+  const ofLeft = left.map((each) => ({ ...trafficOf(each), left: each, right: null }));
+  const ofRight = right.map((each) => ({ ...trafficOf(each), left: null, right: each }));
   const all = [...ofLeft, ...ofRight].sort((a, b) => compare(a.first, b.first) || compare(b.last, a.last));
-  const pairs: [string, T][] = [];
+  const pairs: [L, R][] = [];
   // Networks are nested or apart: those around this one, the innermost last.
   const around: typeof all = [];
   for (const inner of all) {
     while ((around.at(-1)?.last ?? inner.first) < inner.first) around.pop();
-    const outer = around.findLast(
-      ({ other, flow }) => (other === null) !== (inner.other === null) && doFlowsOverlap(flow, inner.flow),
-    );
-    if (outer?.other != null) pairs.push([inner.prefix, outer.other]);
-    else if (outer !== undefined && inner.other !== null) pairs.push([outer.prefix, inner.other]);
+    for (const outer of around) {
+      const [ofLeft, ofRight] = [inner.left ?? outer.left, inner.right ?? outer.right];
+      if (ofLeft === null || ofRight === null || !doFlowsOverlap(outer.flow, inner.flow)) continue;
+      if (isMeant(ofLeft, ofRight)) pairs.push([ofLeft, ofRight]);
+    }
     around.push(inner);
   }
   return pairs;

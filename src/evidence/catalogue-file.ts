@@ -2,7 +2,7 @@ import { readFileSync, type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { type ParsedCatalogue, parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
-import type { ReadPart } from '../rating/catalogue/catalogue-parts.ts';
+import type { AddedPart, ReadPart } from '../rating/catalogue/catalogue-parts.ts';
 import type { CountedPlans } from '../rating/catalogue/catalogue-succession-faults.ts';
 
 /** By path, which version of a file was read: another one has another text. */
@@ -11,15 +11,17 @@ export type FileVersions = Readonly<Record<string, string>>;
 /** A catalogue or everything that is wrong with it, and all files that it was read from, those that cannot be read, too. */
 export type LoadedCatalogue = ParsedCatalogue & { files: FileVersions };
 
-interface LoadOptions {
+export interface LoadOptions {
   /** How plans have counted under the catalogues before this one. */
   before?: CountedPlans;
   /** A text to read in place of the file of that path. */
-  replacing?: { path: string; text: string };
+  replacing?: { path: string; text: string } | undefined;
+  /** A part to read as if the catalogue named it, too. */
+  added?: AddedPart | undefined;
 }
 
 /** Reads a catalogue and the parts that it names, which is the one way to a catalogue; see `parseCatalogue`. */
-export function loadCatalogue(path: string, { before, replacing }: LoadOptions = {}): LoadedCatalogue {
+export function loadCatalogue(path: string, { before, replacing, added }: LoadOptions = {}): LoadedCatalogue {
   const files: Record<string, string> = {};
   const read = (file: string): string | Error => {
     // A file that changes while it is read has another version afterwards.
@@ -39,11 +41,11 @@ export function loadCatalogue(path: string, { before, replacing }: LoadOptions =
     const fault = { file: path, line: null, path: '', message: `cannot be read: ${text.message}` };
     return { faults: [fault], files };
   }
-  return { ...parseCatalogue(text, path, before, readPart), files };
+  return { ...parseCatalogue(text, path, before, readPart, added), files };
 }
 
-/** The path of a part that a catalogue names. */
-function partPath(catalogue: string, name: string): string {
+/** Returns the path of a part that a catalogue names. */
+export function partPath(catalogue: string, name: string): string {
   return isAbsolute(name) ? name : join(dirname(catalogue), name);
 }
 

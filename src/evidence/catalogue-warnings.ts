@@ -57,18 +57,17 @@ function sharedCloudWarnings(
   { sharedClouds, nowMs }: Pick<WarningContext, 'sharedClouds' | 'nowMs'>,
 ): CatalogueWarning[] {
   if (sharedClouds.length === 0) return [];
-  const fileOf = new Map(sharedClouds.map(({ prefix, file }) => [prefix, file]));
   const claims = applications.flatMap(({ match, prefixes }, application) =>
     BY_PREFIX_ALONE.includes(match)
       ? current(prefixes, nowMs).map((claimed) => ({ prefix: claimText(claimed), application }))
       : [],
   );
   const found = new Map<number, { prefixes: Set<string>; ranges: Set<string> }>();
-  for (const [range, { prefix, application }] of overlappingPrefixes([...fileOf.keys()], claims)) {
+  for (const [range, { prefix, application }] of overlappingPrefixes(sharedClouds, claims)) {
     const own = found.get(application) ?? { prefixes: new Set(), ranges: new Set() };
     found.set(application, own);
     own.prefixes.add(prefix);
-    own.ranges.add(`${range} (${fileOf.get(range)})`);
+    own.ranges.add(`${range.prefix} (${range.file})`);
   }
   return [...found]
     .sort(([a], [b]) => a - b)

@@ -1,52 +1,38 @@
-import { createHash } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { formatFault } from '../formats/document-fault.ts';
-import { readYamlDocument } from '../formats/read-yaml-document.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { replaceFile, syncDirectory } from '../platform/rewrite-file.ts';
-import { type FeedPart, parsePart, partText, yamlText } from './part-text.ts';
-
-const sha256 = z.string().regex(/^[\da-f]{64}$/);
-const time = z.iso.datetime();
-const list = {
-  feed: z.string(),
-  application: z.string(),
-  source: z.string(),
-  sourceSha256: sha256,
-  fetchedAt: time,
-  fetchedBy: z.string().optional(),
-  /** When the list was made, as it says itself. */
-  createdAt: time.optional(),
-};
-const approvals = z.array(z.strictObject({ by: z.string(), at: time, from: time.optional() }));
-
-/** A list that waits for approval. */
-const pendingSchema = z.strictObject({
-  ...list,
-  /** The part that it was compared with; null: none was in force. */
-  partSha256: sha256.nullable(),
-  notes: z.array(z.string()),
-  approvals,
-  /** Present once the approvals are complete: from when on the list is in force. */
-  effectiveFrom: time.optional(),
-  prefixes: z.array(z.string()),
-});
-export type PendingList = z.output<typeof pendingSchema>;
+import type { Feed } from './evidence-config-schema.ts';
+import { type FeedPart, parsePart, partText } from './part-text.ts';
+import {
+  approvalsSchema,
+  hashOf,
+  listFields,
+  type PendingList,
+  parsePending,
+  pendingText,
+  sha256Schema,
+  timeSchema,
+} from './pending-list.ts';
 
 const size = z.strictObject({ prefixes: z.int(), ipv4Addresses: z.string(), ipv6Addresses: z.string() });
-/** A change that is in force, a line of the log. */
+/**
+ * A change of a part, a line of the log. It was never in force where the next change of the feed does not begin with the part that it
+ * made: a crash came between them, and the change was logged again with a later `effectiveFrom`.
+ */
 const changeSchema = z.strictObject({
-  ...list,
-  effectiveFrom: time,
-  approvals,
+  ...listFields,
+  effectiveFrom: timeSchema,
+  approvals: approvalsSchema,
   added: z.array(z.string()),
   removed: z.array(z.string()),
   before: size,
   after: size,
+  /** Of the part before; null: there was none. Absent in lines of earlier versions. */
+  partBeforeSha256: sha256Schema.nullable().optional(),
   /** Of the part that the change made. */
-  partSha256: sha256,
+  partSha256: sha256Schema,
 });
 export type LoggedChange = z.output<typeof changeSchema>;
 
@@ -79,7 +65,21 @@ export class FeedFiles {
     return join(this.directory, 'evidence-log.ndjson');
   }
 
-  /** Resolves with the part in force; null where there is none yet. */
+  /**
+   * Resolves with the part in force; null where there is none yet. Rejects where it is of another application than the feed: what it
+   * had in the past would become the new one's.
+   */
+  async readPartOf({ id, application }: Pick<Feed, 'id' | 'application'>): Promise<Hashed<FeedPart> | null> {
+    const part = await this.readPart(id);
+    if (part === null || (part.value.application === application && part.value.feed === id)) return part;
+    const { feed, application: of } = part.value;
+    throw new ConfigError(
+      `${this.partPath(id)}: is of feed ${feed} and application ${of}, and the configuration has feed ${id} of application ${application}: ` +
+        'a part keeps its past, so set the application back, or give the new one a feed with another id and end the prefixes of this part',
+    );
+  }
+
+  /** Resolves with the part of any feed; null where there is none. */
   async readPart(feed: string): Promise<Hashed<FeedPart> | null> {
     const path = this.partPath(feed);
     const text = await readText(path);
@@ -90,21 +90,15 @@ export class FeedFiles {
     return replaceFile(this.partPath(feed), partText(part));
   }
 
+  /** Resolves with the list that waits; null where none does. */
   async readPending(feed: string): Promise<PendingList | null> {
     const path = this.pendingPath(feed);
     const text = await readText(path);
-    if (text === null) return null;
-    const read = readYamlDocument(text, path, pendingSchema);
-    if (read.faults === undefined) return read.value;
-    const remedy = `${path}: is no pending list; remove it, and fetch the list again`;
-    throw new ConfigError([...read.faults.map(formatFault), remedy]);
+    return text === null ? null : parsePending(text, path, feed);
   }
 
-  writePending({ prefixes, ...rest }: PendingList): Promise<void> {
-    const comment =
-      'Waits for approval, and is not in force: see `zerorate evidence show` and `zerorate evidence approve`.';
-    const lines = prefixes.map((prefix) => JSON.stringify(prefix));
-    return replaceFile(this.pendingPath(rest.feed), yamlText(comment, rest, lines));
+  writePending(pending: PendingList): Promise<void> {
+    return replaceFile(this.pendingPath(pending.feed), pendingText(pending));
   }
 
   async removePending(feed: string): Promise<void> {
@@ -138,10 +132,6 @@ export class FeedFiles {
     }
     await syncDirectory(this.directory);
   }
-}
-
-export function hashOf(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }
 
 function wholeLines(text: string): string[] {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { type ClaimedPrefix, claimConflicts } from './claim-conflicts.ts';
 import { evidenceConfigSchema } from './evidence-config-schema.ts';
 import { checkGuards, type GuardedList } from './feed-guards.ts';
 import { compareLists } from './list-difference.ts';
@@ -17,7 +18,8 @@ function refusalsOf(
     createdAtMs: null,
     difference: before === null ? null : compareLists(before, after),
     createdBeforeMs: null,
-    claimed: [],
+    conflicts: [],
+    fromMs: null,
     nowMs: NOW,
     ...more,
   }).map(({ guard, message }) => `${guard}: ${message}`);
@@ -75,18 +77,54 @@ test('a list that is too old, from the future, or older than the one in force', 
   ]);
 });
 
+/** Refusals of a list for what is claimed beside it. */
+function refusalsBeside(prefixes: readonly string[], claimed: readonly ClaimedPrefix[], fromMs: number | null = null) {
+  const span = { fromMs: fromMs ?? NOW, toMs: Number.POSITIVE_INFINITY };
+  const dated = prefixes.map((prefix) => ({ prefix, ...span }));
+  return refusalsOf(null, prefixes, { conflicts: claimConflicts('chat', dated, claimed), fromMs });
+}
+const claim = (prefix: string, application: string, toMs = Number.POSITIVE_INFINITY, feed: string | null = null) => ({
+  ...{ prefix, application, feed, fromMs: Number.NEGATIVE_INFINITY, toMs },
+});
+
 test('addresses of another application, on either side of the nesting', () => {
   const claimed = [
-    { prefix: '198.51.0.0/16', application: 'video' },
-    { prefix: '2001:db8:7::/64', application: 'voice' },
-    { prefix: '203.0.113.0/24', application: 'voice' },
+    claim('198.51.0.0/16', 'video'),
+    claim('2001:db8:7::/64', 'voice', Number.POSITIVE_INFINITY, 'cdn'),
+    claim('203.0.113.0/24', 'voice'),
   ];
-  expect(refusalsOf(null, ['198.51.100.0/24', '2001:db8:7::/48', '203.0.112.0/24'], { claimed })).toEqual([
-    'overlap: 198.51.100.0/24 and 198.51.0.0/16 of application video, 2001:db8:7::/48 and 2001:db8:7::/64 of application voice share addresses: ' +
-      "narrow the feed's filter, or end the other prefix in the catalogue",
+  expect(refusalsBeside(['198.51.100.0/24', '2001:db8:7::/48', '203.0.112.0/24'], claimed)).toEqual([
+    'overlap: 198.51.100.0/24 and 198.51.0.0/16 of application video, 2001:db8:7::/48 and 2001:db8:7::/64 of application voice (feed cdn) share addresses: ' +
+      "narrow the feed's filter, or end the other prefix",
   ]);
-  const many = refusalsOf(null, networks(7), { claimed });
+  const many = refusalsBeside(networks(7), claimed);
   expect(many).toEqual([
     expect.stringMatching(/, 198.51.4.0\/24 and 198.51.0.0\/16 of application video and 2 more sha/),
   ]);
+});
+
+test('one network of two lists of one application, and nested ones, which it may have', () => {
+  const claimed = [claim('198.51.100.0/24', 'chat', Number.POSITIVE_INFINITY, 'other')];
+  expect(refusalsBeside(['198.51.100.0/25', '198.51.0.0/16', '198.51.101.0/24'], claimed)).toEqual([]);
+  expect(refusalsBeside(['198.51.100.0/24'], claimed)).toEqual([
+    'shared_prefix: 198.51.100.0/24 and 198.51.100.0/24 of application chat (feed other) are one network of one application: ' +
+      'leave it out of one list by a filter, or let one feed fetch both lists',
+  ]);
+  expect(refusalsBeside(['198.51.100.0/24 tcp 443'], claimed)).toHaveLength(1);
+  const ofUdp = [claim('198.51.100.0/24 udp', 'chat')];
+  expect(refusalsBeside(['198.51.100.0/24 tcp 443'], ofUdp)).toEqual([]);
+});
+
+test('a claim that ends allows the list from its end on, which the approval must name', () => {
+  const [noon, evening] = [NOW + DAY_MS / 2, NOW + DAY_MS];
+  const claimed = [claim('198.51.100.0/24', 'video', evening, 'f1'), claim('198.51.100.0/24', 'chat', noon)];
+  expect(refusalsBeside(['198.51.100.0/24'], claimed)).toEqual([]);
+  expect(refusalsBeside(['198.51.100.0/24'], claimed, NOW)).toEqual([
+    'overlap: 198.51.100.0/24 and 198.51.100.0/24 of application video (feed f1) until 2026-03-02T00:00:00Z share addresses: approve with --from 2026-03-02T00:00:00Z or a later time',
+    expect.stringMatching(
+      /^shared_prefix: .* of application chat until 2026-03-01T12:00:00Z share addresses: approve with/,
+    ),
+  ]);
+  expect(refusalsBeside(['198.51.100.0/24'], claimed, evening - 1)).toHaveLength(1);
+  expect(refusalsBeside(['198.51.100.0/24'], claimed, evening)).toEqual([]);
 });

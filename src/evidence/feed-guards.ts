@@ -1,6 +1,8 @@
-import { ADDRESS_FAMILIES, lengthOf, overlappingPrefixes } from './address-spans.ts';
+import { ADDRESS_FAMILIES, lengthOf } from './address-spans.ts';
+import { type ClaimConflict, conflictsEndMs, conflictText, named } from './claim-conflicts.ts';
 import type { Feed } from './evidence-config-schema.ts';
 import type { ListDifference } from './list-difference.ts';
+import { timeText } from './part-text.ts';
 
 /** Why a list is refused that is well-formed. */
 export const GUARDS = [
@@ -8,6 +10,7 @@ export const GUARDS = [
   'list_age',
   'broad_prefix',
   'overlap',
+  'shared_prefix',
   'prefix_growth',
   'prefix_shrinkage',
   'address_growth',
@@ -21,12 +24,6 @@ export interface GuardRefusal {
   message: string;
 }
 
-/** A prefix that an application of the catalogue claims now or later. */
-export interface ClaimedPrefix {
-  prefix: string;
-  application: string;
-}
-
 export interface GuardedList {
   prefixes: readonly string[];
   createdAtMs: number | null;
@@ -34,23 +31,23 @@ export interface GuardedList {
   difference: ListDifference | null;
   /** When the list in force was made; null where that is not known. */
   createdBeforeMs: number | null;
-  /** Of the other applications. */
-  claimed: readonly ClaimedPrefix[];
+  /** With what is claimed beside the list, from `fromMs` on; from now on where that is null. */
+  conflicts: readonly ClaimConflict[];
+  /** From when on the list is to be in force; null: not decided, so that it may be when every claim with an end has ended. */
+  fromMs: number | null;
   nowMs: number;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Clocks may differ by so much. */
 const MAX_AHEAD_MS = DAY_MS;
-/** Most prefixes of one guard that are named. */
-const MAX_NAMED = 5;
 
 /** Returns each limit of the feed that a list exceeds. */
 export function checkGuards({ id, guards }: Pick<Feed, 'id' | 'guards'>, list: GuardedList): GuardRefusal[] {
   return [
     ...ageRefusals('maxAgeDays' in guards ? guards.maxAgeDays : null, list),
     ...broadRefusals(guards, list),
-    ...overlapRefusals(list),
+    ...conflictRefusals(list),
     ...(list.difference === null ? [] : changeRefusals(id, guards, list.difference)),
   ];
 }
@@ -96,13 +93,21 @@ function broadRefusals(
   });
 }
 
-function overlapRefusals({ prefixes, claimed }: Pick<GuardedList, 'prefixes' | 'claimed'>): GuardRefusal[] {
-  const pairs = overlappingPrefixes(prefixes, claimed).map(
-    ([prefix, other]) => `${prefix} and ${other.prefix} of application ${other.application}`,
-  );
-  if (pairs.length === 0) return [];
-  const message = `${named(pairs)} share addresses: narrow the feed's filter, or end the other prefix in the catalogue`;
-  return [{ guard: 'overlap', message }];
+function conflictRefusals({ conflicts, fromMs }: Pick<GuardedList, 'conflicts' | 'fromMs'>): GuardRefusal[] {
+  const remedies = {
+    overlap: "share addresses: narrow the feed's filter, or end the other prefix",
+    shared_prefix:
+      'are one network of one application: leave it out of one list by a filter, or let one feed fetch both lists',
+  };
+  return (['overlap', 'shared_prefix'] as const).flatMap((guard) => {
+    const all = conflicts.filter((conflict) => conflict.guard === guard);
+    const lasting = all.filter(({ claimed }) => claimed.toMs === Number.POSITIVE_INFINITY);
+    if (lasting.length > 0) return [{ guard, message: `${conflictText(lasting)} ${remedies[guard]}` }];
+    const endMs = conflictsEndMs(all);
+    if (endMs === null || fromMs === null) return [];
+    const message = `${conflictText(all)} share addresses: approve with --from ${timeText(endMs)} or a later time`;
+    return [{ guard, message }];
+  });
 }
 
 function changeRefusals(id: string, guards: Feed['guards'], { before, after }: ListDifference): GuardRefusal[] {
@@ -125,9 +130,4 @@ function changeRefusals(id: string, guards: Feed['guards'], { before, after }: L
     const advice = `check the list; if it is right, raise guards.${field} of feed ${id} and fetch again`;
     return [{ guard, message: `${what}: ${had} before, ${has} after, a change of more than ${limit} %: ${advice}` }];
   });
-}
-
-function named(texts: readonly string[]): string {
-  const rest = texts.length > MAX_NAMED ? ` and ${texts.length - MAX_NAMED} more` : '';
-  return `${texts.slice(0, MAX_NAMED).join(', ')}${rest}`;
 }

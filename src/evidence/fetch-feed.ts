@@ -1,27 +1,28 @@
 import type { DocumentFault } from '../formats/document-fault.ts';
+import { type ClaimedPrefix, claimConflicts, conflictsEndMs } from './claim-conflicts.ts';
 import { latestList } from './dated-prefixes.ts';
 import type { Feed } from './evidence-config-schema.ts';
-import type { FeedFiles, PendingList } from './feed-files.ts';
-import { hashOf } from './feed-files.ts';
-import { type ClaimedPrefix, checkGuards, type GuardRefusal } from './feed-guards.ts';
+import type { FeedFiles } from './feed-files.ts';
+import { checkGuards, type GuardRefusal } from './feed-guards.ts';
 import { fetchSource, sourceName } from './fetch-source.ts';
 import { readAddressList } from './forms/read-address-list.ts';
 import { compareLists, isSameList, type ListDifference } from './list-difference.ts';
 import { timeText } from './part-text.ts';
+import { hashOf, type PendingList } from './pending-list.ts';
 
 /** What the work on a feed needs beside the feed. */
 export interface FeedContext {
   files: FeedFiles;
   nowMs: () => number;
-  /** Returns the prefixes that other applications of the catalogue claim now or later. */
-  claimedByOthers: (application: string) => readonly ClaimedPrefix[];
+  /** Resolves with the prefixes that are claimed beside a feed's, by any application, now or later. */
+  claimedBeside: (feed: string) => Promise<readonly ClaimedPrefix[]>;
 }
 
 export type FetchOutcome =
   /** The list is the one in force. `isWithdrawn`: another one waited, and does no longer. */
   | { kind: 'unchanged'; isWithdrawn: boolean; notes: readonly string[] }
   /** The list waits for approval. `isNew`: not since an earlier fetch. `isReplaced`: another one, with its approvals, waited before. */
-  | { kind: 'pending'; pending: PendingList; difference: ListDifference; isNew: boolean; isReplaced: boolean }
+  | { kind: 'pending'; pending: PendingList; checked: CheckedList; isNew: boolean; isReplaced: boolean }
   /** Nothing was written. */
   | { kind: 'refused'; refusals: readonly GuardRefusal[] }
   | { kind: 'damaged'; faults: readonly DocumentFault[] };
@@ -36,6 +37,7 @@ export async function fetchFeed(
   context: FeedContext,
 ): Promise<FetchOutcome> {
   const { files } = context;
+  const part = await files.readPartOf(feed);
   const fetched = await fetchSource(feed);
   if (fetched.refusal !== undefined) return { kind: 'refused', refusals: [fetched.refusal] };
   const source = sourceName(feed.source);
@@ -43,7 +45,6 @@ export async function fetchFeed(
   if (read.faults !== undefined) return { kind: 'damaged', faults: read.faults };
   const { prefixes, createdAtMs, notes } = read.list;
 
-  const part = await files.readPart(feed.id);
   const pending: PendingList = {
     feed: feed.id,
     application: feed.application,
@@ -57,39 +58,51 @@ export async function fetchFeed(
     approvals: [],
     prefixes: [...prefixes],
   };
-  const { refusals, difference } = await checkPending(feed, pending, context);
-  if (refusals.length > 0) return { kind: 'refused', refusals };
+  const checked = await checkPending(feed, pending, null, context);
+  if (checked.refusals.length > 0) return { kind: 'refused', refusals: checked.refusals };
 
   const before = await files.readPending(feed.id);
-  if (part !== null && isSameList(difference)) {
+  if (part !== null && isSameList(checked.difference)) {
     if (before !== null) await files.removePending(feed.id);
     return { kind: 'unchanged', isWithdrawn: before !== null, notes };
   }
   if (before !== null && isSamePending(before, pending)) {
-    return { kind: 'pending', pending: before, difference, isNew: false, isReplaced: false };
+    return { kind: 'pending', pending: before, checked, isNew: false, isReplaced: false };
   }
   await files.writePending(pending);
-  return { kind: 'pending', pending, difference, isNew: true, isReplaced: before !== null };
+  return { kind: 'pending', pending, checked, isNew: true, isReplaced: before !== null };
 }
 
-/** Compares a pending list with the part in force: what it changes, and each limit that it exceeds. */
+/** What a list changes, each limit that it exceeds, and when claims that end have ended; null: it is not beside any. */
+export interface CheckedList {
+  refusals: GuardRefusal[];
+  difference: ListDifference;
+  conflictsEndMs: number | null;
+}
+
+/** Compares a list with the part in force and with all that is claimed beside it. `fromMs`: when it is to be in force; null: not decided. */
 export async function checkPending(
   feed: Feed,
   { prefixes, createdAt }: Pick<PendingList, 'prefixes' | 'createdAt'>,
-  { files, nowMs, claimedByOthers }: FeedContext,
-): Promise<{ refusals: GuardRefusal[]; difference: ListDifference }> {
-  const part = await files.readPart(feed.id);
+  fromMs: number | null,
+  { files, nowMs, claimedBeside }: FeedContext,
+): Promise<CheckedList> {
+  const part = await files.readPartOf(feed);
   const difference = compareLists(part === null ? [] : latestList(part.value.prefixes), prefixes);
+  const span = { fromMs: fromMs ?? nowMs(), toMs: Number.POSITIVE_INFINITY };
+  const dated = prefixes.map((prefix) => ({ prefix, ...span }));
+  const conflicts = claimConflicts(feed.application, dated, await claimedBeside(feed.id));
   const refusals = checkGuards(feed, {
     prefixes,
     createdAtMs: instantOf(createdAt),
     // The first list has no measure, and people who approve it.
     difference: part === null ? null : difference,
     createdBeforeMs: instantOf(part?.value.createdAt),
-    claimed: claimedByOthers(feed.application),
+    conflicts,
+    fromMs,
     nowMs: nowMs(),
   });
-  return { refusals, difference };
+  return { refusals, difference, conflictsEndMs: conflictsEndMs(conflicts) };
 }
 
 function isSamePending(a: PendingList, b: PendingList): boolean {

@@ -4,15 +4,12 @@ import { suggestion } from '../formats/nearest-word.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { lockDataDirectory } from '../platform/data-directory.ts';
 import type { Catalogue } from '../rating/catalogue.ts';
-import { type Claimed, claimText, conditionsOf } from '../rating/claims.ts';
-import { type Cidr, parseCidr } from '../rating/ip-address.ts';
 import type { ApprovalContext } from './approve-feed.ts';
-import { type FileVersions, loadCatalogue } from './catalogue-file.ts';
+import { type FileVersions, type LoadOptions, loadCatalogue } from './catalogue-file.ts';
+import { ClaimedPrefixes } from './claimed-prefixes.ts';
 import { type EvidenceConfig, readEvidenceConfig } from './evidence-config.ts';
 import type { Feed } from './evidence-config-schema.ts';
 import { FeedFiles } from './feed-files.ts';
-import type { ClaimedPrefix } from './feed-guards.ts';
-import { prefixText } from './prefix-text.ts';
 
 /** The feeds of a configuration, ready to be worked on. */
 export interface OpenFeeds {
@@ -37,20 +34,23 @@ export function openFeeds(configFile: string, id: string | undefined, nowMs: () 
     });
   if (faults.length > 0) throw new ConfigError(faults);
   const files = new FeedFiles(config.directory);
+  const ids = config.feeds.map((feed) => feed.id);
+  const claimed = new ClaimedPrefixes(config.catalogue, ids, files);
+  const named = new Set(Object.keys(catalogueFiles).map((path) => resolve(path)));
+  const isNamed = (feed: Feed) => named.has(resolve(files.partPath(feed.id)));
   const context: ApprovalContext = {
     files,
     nowMs,
     needed: config.approvals,
-    claimedByOthers: (application) => claimedByOthers(catalogue, application, nowMs()),
-    checkCatalogue: (path, text) => void readCatalogueFile(config.catalogue, { path, text }),
+    claimedBeside: (feed) => claimed.beside(feed, nowMs()),
+    checkCatalogue: (feed, text) => {
+      const copy = claimed.copyOf(feed.id);
+      const path = copy ?? files.partPath(feed.id);
+      const added = isNamed(feed) || copy !== undefined ? undefined : { application: feed.application, name: path };
+      readCatalogueFile(config.catalogue, { replacing: { path, text }, added });
+    },
   };
-  const named = new Set(Object.keys(catalogueFiles).map((path) => resolve(path)));
-  return {
-    config,
-    feeds: id === undefined ? config.feeds : [feedOf(config, id)],
-    context,
-    isNamed: (feed) => named.has(resolve(files.partPath(feed.id))),
-  };
+  return { config, feeds: id === undefined ? config.feeds : [feedOf(config, id)], context, isNamed };
 }
 
 /** Does work that writes files of feeds while no other process does. Rejects with a DataDirectoryError where one does. */
@@ -68,11 +68,8 @@ export async function whileLocked<T>({ config }: OpenFeeds, work: () => Promise<
   }
 }
 
-function readCatalogueFile(
-  path: string,
-  replacing?: { path: string; text: string },
-): { catalogue: Catalogue; files: FileVersions } {
-  const loaded = loadCatalogue(path, replacing && { replacing });
+function readCatalogueFile(path: string, options?: LoadOptions): { catalogue: Catalogue; files: FileVersions } {
+  const loaded = loadCatalogue(path, options);
   if (loaded.faults !== undefined) throw new ConfigError(loaded.faults.map(formatFault));
   return loaded;
 }
@@ -85,17 +82,4 @@ function feedOf({ feeds, file }: EvidenceConfig, id: string): Feed {
     feeds.map((each) => each.id),
   );
   throw new ConfigError(`${file}: has no feed "${id}"${hint}`);
-}
-
-function claimedByOthers({ applications }: Catalogue, application: string, nowMs: number): ClaimedPrefix[] {
-  const hasEnded = (claimed: Claimed) => (conditionsOf(claimed)?.toMs ?? Number.POSITIVE_INFINITY) <= nowMs;
-  return applications
-    .filter(({ id }) => id !== application)
-    .flatMap(({ id, prefixes }) =>
-      prefixes.filter((claimed) => !hasEnded(claimed)).map((claimed) => ({ prefix: textOf(claimed), application: id })),
-    );
-}
-
-function textOf(claimed: Claimed): string {
-  return prefixText({ network: parseCidr(claimText(claimed)) as Cidr, flow: conditionsOf(claimed)?.flow });
 }

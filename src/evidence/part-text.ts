@@ -22,7 +22,8 @@ export function parsePart(text: string, file: string): FeedPart {
   return { ...rest, prefixes: prefixes.map((prefix) => datedPrefix(prefix, file)) };
 }
 
-function datedPrefix(prefix: CataloguePart['prefixes'][number], file: string): DatedPrefix {
+/** Returns a prefix of a catalogue or of a part of it with its dates. Throws a ConfigError on what is none; `file` is for its message. */
+export function datedPrefix(prefix: CataloguePart['prefixes'][number], file: string): DatedPrefix {
   const written = typeof prefix === 'string' ? { cidr: prefix } : prefix;
   const { cidr, from, to } = written;
   const problem = prefixProblem(cidr) ?? portsProblem(written);

@@ -1,3 +1,4 @@
+import { portsProblem, prefixProblem } from '../rating/catalogue/catalogue-evidence-faults.ts';
 import {
   type FlowCondition,
   formatPortSpan,
@@ -26,15 +27,33 @@ export function protocolText(protocol: number): string {
   return PROTOCOL_NAMES.find((name) => protocolNumber(name) === protocol) ?? String(protocol);
 }
 
-/** Reads what `prefixText` wrote. Throws a TypeError on anything else. */
+/** Returns why a text is no prefix as `prefixText` writes it; null for one that is. */
+export function listedPrefixProblem(text: string): string | null {
+  const [cidr, , ports] = text.split(' ');
+  const listed = readPrefixText(text);
+  if (listed === null)
+    return prefixProblem(cidr) ?? `${JSON.stringify(text)} has no protocol and ports as 192.0.2.0/24 tcp 443,5000-5999`;
+  const { flow } = listed;
+  const problem = prefixProblem(cidr) ?? portsProblem({ protocol: flow?.protocol, ports: ports?.split(',') });
+  if (problem !== null) return problem;
+  const canonical = prefixText(listed);
+  return canonical === text ? null : `${JSON.stringify(text)} is written ${canonical}`;
+}
+
+/** Reads what `prefixText` wrote. Throws a TypeError on what is no prefix. */
 export function parsePrefixText(text: string): ListedPrefix {
+  const listed = readPrefixText(text);
+  if (listed === null) throw new TypeError(`not a prefix: ${text}`);
+  return listed;
+}
+
+/** Null for what is no prefix. */
+function readPrefixText(text: string): ListedPrefix | null {
   const [cidr, protocol, ports, ...rest] = text.split(' ');
   const network = parseCidr(cidr);
   const spans = ports === undefined ? [] : parsePortSpans(ports.split(','));
   const number = protocol === undefined ? undefined : parseProtocol(protocol);
-  if (network === null || spans === null || number === null || rest.length > 0) {
-    throw new TypeError(`not a prefix: ${text}`);
-  }
+  if (network === null || spans === null || number === null || rest.length > 0) return null;
   return number === undefined ? { network } : { network, flow: { protocol: number, ports: mergePortSpans(spans) } };
 }
 

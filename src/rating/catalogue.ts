@@ -2,6 +2,8 @@ import { DateTime } from 'luxon';
 import type { Buyer, Invoicing } from './catalogue/catalogue-invoicing.ts';
 import type { Claimed } from './claims.ts';
 import type { DetectionClaim } from './detection-claims.ts';
+import type { NetworkCondition } from './network-conditions.ts';
+import type { PlanHours } from './plan-hours.ts';
 import type { ServiceClaim } from './service-claims.ts';
 
 /** What a catalogue says of sponsors, applications and plans: ids resolved to indexes, money in micro-units, times in milliseconds. */
@@ -89,7 +91,7 @@ export interface ApplicationTerms {
   detection?: 'alone' | undefined;
   /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
   accountKeys?: AccountKeys | undefined;
-  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; they never overlap. */
+  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; of those in force together each has another `order`. */
   plans: readonly number[];
 }
 
@@ -130,6 +132,12 @@ export interface Plan {
   period: StatisticsPeriod;
   /** IANA name. */
   timeZone: string;
+  /** Of the plans in force at a record's start whose conditions hold the lowest counts; Infinity is the last. */
+  order: number;
+  /** Null: at any time. */
+  hours: PlanHours | null;
+  /** Null: wherever the terminal is. */
+  network: NetworkCondition | null;
   /** Basis points by index into CONTENT_TYPES; -1: not covered. */
   shareBasisPoints: readonly number[];
   /** Sponsored octets per subscriber and period; Infinity: no quota. */

@@ -1,6 +1,7 @@
 import type { Application, Catalogue } from './catalogue.ts';
 import { type Claimed, claimText, conditionsOf, holdsFor, isInForce, type Span } from './claims.ts';
 import { takesDetection } from './detection-claims.ts';
+import { type Explanation, planSteps } from './explain-plan.ts';
 import { flowInWords, protocolInWords } from './flow-condition.ts';
 import {
   CONFLICTING_IDENTITIES,
@@ -22,12 +23,6 @@ import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
 import { NO_NUMBER, type ServiceClaim, serviceInWords } from './service-claims.ts';
 import type { PseudonymKey } from './subscribers.ts';
-
-/** One step of a record's way, in words. */
-export interface Explanation {
-  step: 'decode' | 'evidence' | 'application' | 'plan' | 'closing' | 'content' | 'quota' | 'price' | 'outcome';
-  text: string;
-}
 
 /** The counter that an explanation starts from: what the journal has, or zeros. */
 interface CounterBefore {
@@ -61,7 +56,7 @@ export async function explainRecord(
 
   classifyBatch(batch, lane, rules);
   steps.push(evidenceOf(batch, record, rules), ...application(batch, rules.catalogue));
-  if (batch.plan[0] >= 0) steps.push(plan(batch, rules.catalogue));
+  steps.push(...planSteps(batch, record, rules.catalogue));
   for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
 
@@ -297,11 +292,6 @@ function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {
   if (application === undefined) return [];
   const { id, sponsor, match } = application;
   return [{ step: 'application', text: `${id} of sponsor ${catalogue.sponsors[sponsor].id}, match policy ${match}` }];
-}
-
-function plan(batch: FlowBatch, catalogue: Catalogue): Explanation {
-  const { id, version, period, timeZone } = catalogue.plans[batch.plan[0]];
-  return { step: 'plan', text: `${id} version ${version}: a ${period} in ${timeZone}` };
 }
 
 function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): Explanation[] {

@@ -208,6 +208,8 @@ export class FlowBatch {
   tag: Int32Array;
   /** Application that claims the record's identities (ASP, sponsor), rating group or service identifier at its start, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */
   cdrApplication: Int32Array;
+  /** What it says of where the terminal was (`NetworkConditions`); 0: nothing, or no plan asks. */
+  network: Float64Array;
   /** Application that claims what the gateway detected in the record, at its start, or -1. */
   detectedApplication: Int32Array;
   contentType: Uint8Array;
@@ -250,6 +252,7 @@ export class FlowBatch {
     this.protocol = new Uint8Array(room);
     this.tag = new Int32Array(room);
     this.cdrApplication = new Int32Array(room);
+    this.network = new Float64Array(room);
     this.detectedApplication = new Int32Array(room);
     this.contentType = new Uint8Array(room);
     this.uplinkOctets = new Float64Array(room);

@@ -217,6 +217,9 @@ describe('the first reason that applies is the record’s', () => {
       'unknown_schema',
       'incompatible_schema',
       'sponsor_suspended',
+      // Their plans have conditions: plan-conditions.test.ts.
+      'conditions_not_met',
+      'partly_in_hours',
       'charge_out_of_range',
       'quota_exhausted',
     ];

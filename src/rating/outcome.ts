@@ -88,6 +88,11 @@ export const REASONS = [
   { reason: 'prefix_missing', outcome: 'not_sponsored', meaning: 'the match policy asks for a proxy address' },
   { reason: 'sponsor_suspended', outcome: 'not_sponsored', meaning: 'the sponsor is suspended' },
   { reason: 'no_plan', outcome: 'not_sponsored', meaning: 'no plan of the application is in force at startTime' },
+  {
+    reason: 'conditions_not_met',
+    outcome: 'not_sponsored',
+    meaning: 'plans of the application are in force at startTime, and the conditions of none hold',
+  },
   { reason: 'content_not_covered', outcome: 'not_sponsored', meaning: 'the plan does not cover the content type' },
   // rejected after all: finance takes no more, or the counter would leave the exact integers
   {
@@ -106,6 +111,11 @@ export const REASONS = [
     reason: 'quota_reached',
     outcome: 'charged',
     meaning: 'this record used up the quota; the rest is the subscriber’s',
+  },
+  {
+    reason: 'partly_in_hours',
+    outcome: 'charged',
+    meaning: 'sponsored by the plan’s share for the part within the plan’s hours; the rest is the subscriber’s',
   },
   { reason: 'sponsored', outcome: 'charged', meaning: 'sponsored by the plan’s share' },
 ] as const satisfies readonly { reason: string; outcome: Outcome; meaning: string }[];

@@ -185,7 +185,7 @@ function takeRows(
   to: number,
   context: IngestContext,
   lane: Lane,
-  { evidence }: BatchRules,
+  { evidence, planBook }: BatchRules,
 ): void {
   const begin = batch.addRows(records, first + from, first + to);
   batch.usageOctets += kernel.usageOctets;
@@ -193,6 +193,7 @@ function takeRows(
   lane.nodes.numberTexts(kernel, kernel.nodeText, from, to, batch.node, begin);
   lane.subscribers.ofMsisdnKeys(kernel.msisdn, from, to, batch.subscriber, begin);
   evidence.takeTexts(kernel, from, to, batch, begin);
+  planBook.network.take(kernel, from, to, batch, begin);
   if (!context.keyedByMsisdn) return;
   for (
     let row = kernel.keyDiffers.indexOf(1, from);
@@ -248,6 +249,7 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.protocol[row] = record.protocol;
   batch.tag[row] = rules.evidence.codeOfTag(record.zeroRatingTag, batch.unknownTags);
   batch.cdrApplication[row] = rules.evidence.applicationOfIdentities(record, batch, row);
+  batch.network[row] = rules.planBook.network.numberOf(record);
   batch.detectedApplication[row] = rules.evidence.applicationOfDetection(record, batch, row);
   batch.contentType[row] = CONTENT_TYPES.indexOf(record.contentType ?? 'unknown');
   batch.uplinkOctets[row] = record.uplinkOctets;

@@ -2,6 +2,7 @@ import type { Plan, PriceTier } from './catalogue.ts';
 import type { FlowBatch } from './flow-record.ts';
 import { finish, mixWord } from './names.ts';
 import type { Reason } from './outcome.ts';
+import { octetsInHours, type PlanHours } from './plan-hours.ts';
 
 const FIRST_COUNTERS = 1024;
 
@@ -174,7 +175,7 @@ export function rate(
 ): Reason {
   const usedBefore = counters.usedOctets(counter);
   const carryBefore = counters.carry(counter);
-  const octets = batch.octets(row);
+  const octets = plan.hours === null ? batch.octets(row) : octetsWithin(batch, row, plan.hours);
   let left = plan.quotaOctets - usedBefore;
   if (leftOfOthers < left) left = leftOfOthers;
   if (left <= 0) {
@@ -199,7 +200,13 @@ export function rate(
 
   settle(batch, row, sponsored, charge, usedAfter, carryAfter);
   counters.set(counter, usedAfter, carryAfter);
-  return reached ? 'quota_reached' : 'sponsored';
+  if (reached) return 'quota_reached';
+  return octets === batch.octets(row) ? 'sponsored' : 'partly_in_hours';
+}
+
+/** The octets of a record that lie in a plan's hours. */
+function octetsWithin(batch: FlowBatch, row: number, hours: PlanHours): number {
+  return octetsInHours(hours, batch.octets(row), batch.startTimeMs[row], batch.endTimeMs[row]);
 }
 
 function settle(batch: FlowBatch, row: number, sponsored: number, charge: number, used: number, carry: number): void {

@@ -1,9 +1,11 @@
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
-import { type Catalogue, type CatalogueTerms, PeriodCalendar } from './catalogue.ts';
+import { type Catalogue, type CatalogueTerms, PeriodCalendar, type Plan } from './catalogue.ts';
 import { Evidence } from './classify.ts';
 import { evidenceTables } from './evidence-tables.ts';
 import type { FlowBatch } from './flow-record.ts';
+import { NetworkConditions } from './network-conditions.ts';
 import type { Reason } from './outcome.ts';
+import { isInHours, type PlanHours } from './plan-hours.ts';
 import type { RatedCatalogue } from './prepared-catalogue.ts';
 import { QuotaBook } from './quota-counting.ts';
 
@@ -105,6 +107,23 @@ const CALENDAR = 3;
 /** A bit for each content type that has a share. */
 const COVERED = 4;
 
+/** In place of a plan: none is in force, or the conditions of those that are do not hold. */
+const NONE_IN_FORCE = -1;
+const NONE_HOLDS = -2;
+
+/** Whether a plan has an order or conditions. */
+function isSelective({ order, hours, network }: Plan): boolean {
+  return order !== Number.POSITIVE_INFINITY || hours !== null || network !== null;
+}
+
+function inOrder(indexes: readonly number[], plans: readonly Plan[]): number[] {
+  // Of one order, the newest first: it is the one that most records fall under. Infinity minus itself is no number.
+  return indexes.toSorted((a, b) => {
+    const [first, second] = [plans[a], plans[b]];
+    return first.order === second.order ? second.effectiveFromMs - first.effectiveFromMs : first.order - second.order;
+  });
+}
+
 /**
  * The catalogue's plans, made ready for look-ups by application and time: in columns, as with a hundred thousand plans every
  * object on the way to one is another wait for the memory.
@@ -114,14 +133,22 @@ class PlanBook {
   readonly #sponsors: Uint32Array;
   /** By application: its first plan, as a place in `#plans`; its last one ends where those of the next application begin. */
   readonly #begins: Uint32Array;
-  /** By application, and then by time. */
+  /** By application, and then by time; of an application with an order or conditions by order, and then the newest first. */
   readonly #plans: Float64Array;
+  /** By application: 1 where one of its plans has an order or conditions. */
+  readonly #isOrdered: Uint8Array;
+  /** By plan. */
+  readonly #hours: readonly (PlanHours | null)[];
+  readonly network: NetworkConditions;
   readonly #calendars: PeriodCalendar[] = [];
 
   constructor({ applications, plans }: CatalogueTerms) {
     this.#sponsors = Uint32Array.from(applications, ({ sponsor }) => sponsor);
     this.#begins = new Uint32Array(applications.length + 1);
     this.#plans = new Float64Array(plans.length * PLAN_DOUBLES);
+    this.#isOrdered = new Uint8Array(applications.length);
+    this.#hours = plans.map(({ hours }) => hours);
+    this.network = new NetworkConditions(plans.map(({ network }) => network));
     const calendars = new Map<string, number>();
     const calendarOf = (plan: number) => {
       const { period, timeZone } = plans[plan];
@@ -132,7 +159,9 @@ class PlanBook {
     };
     let at = 0;
     applications.forEach((application, index) => {
-      for (const plan of application.plans) {
+      const isOrdered = application.plans.some((plan) => isSelective(plans[plan]));
+      this.#isOrdered[index] = isOrdered ? 1 : 0;
+      for (const plan of isOrdered ? inOrder(application.plans, plans) : application.plans) {
         const { effectiveFromMs, effectiveToMs, shareBasisPoints } = plans[plan];
         let covered = 0;
         for (let type = 0; type < shareBasisPoints.length; type++)
@@ -149,15 +178,17 @@ class PlanBook {
   }
 
   /**
-   * The plan in force at the record's start, and the period it counts in (rules 2 and 4). Fills `plan` and `periodStart`,
+   * The plan in force at the record's start whose conditions hold, and the period it counts in (rules 2 and 4). Fills `plan` and `periodStart`,
    * or gives the reason why no plan sponsors the record. `suspended[sponsor]` is 1 for a sponsor that pays nothing now.
    */
   choose(batch: FlowBatch, row: number, suspended: Uint8Array): Reason | null {
     const application = batch.application[row];
     if (suspended[this.#sponsors[application]] === 1) return 'sponsor_suspended';
     const startTimeMs = batch.startTimeMs[row];
-    const at = this.#inForce(application, startTimeMs);
-    if (at < 0) return 'no_plan';
+    const isOrdered = this.#isOrdered[application] === 1;
+    const at = isOrdered ? this.#firstThatHolds(batch, row) : this.#inForce(application, startTimeMs);
+    if (at === NONE_IN_FORCE) return 'no_plan';
+    if (at === NONE_HOLDS) return 'conditions_not_met';
     const plans = this.#plans;
     batch.plan[row] = plans[at + PLAN];
     if (((plans[at + COVERED] >>> batch.contentType[row]) & 1) === 0) return 'content_not_covered';
@@ -165,7 +196,25 @@ class PlanBook {
     return null;
   }
 
-  /** The plan's place in `#plans`; -1 if there is none. */
+  /** The place in `#plans` of the first plan by order that is in force at the record's start, and whose conditions hold. */
+  #firstThatHolds(batch: FlowBatch, row: number): number {
+    const plans = this.#plans;
+    const application = batch.application[row];
+    const [startTimeMs, endTimeMs, network] = [batch.startTimeMs[row], batch.endTimeMs[row], batch.network[row]];
+    const end = this.#begins[application + 1];
+    let none = NONE_IN_FORCE;
+    for (let at = this.#begins[application]; at < end; at += PLAN_DOUBLES) {
+      if (startTimeMs < plans[at + FROM_MS] || startTimeMs >= plans[at + TO_MS]) continue;
+      none = NONE_HOLDS;
+      const plan = plans[at + PLAN];
+      const hours = this.#hours[plan];
+      if (hours !== null && !isInHours(hours, startTimeMs, endTimeMs)) continue;
+      if (this.network.areMet(plan, network)) return at;
+    }
+    return none;
+  }
+
+  /** The plan's place in `#plans`; NONE_IN_FORCE if there is none. */
   #inForce(application: number, timeMs: number): number {
     const plans = this.#plans;
     const begin = this.#begins[application];
@@ -173,6 +222,6 @@ class PlanBook {
     for (let at = this.#begins[application + 1] - PLAN_DOUBLES; at >= begin; at -= PLAN_DOUBLES) {
       if (timeMs >= plans[at + FROM_MS] && timeMs < plans[at + TO_MS]) return at;
     }
-    return -1;
+    return NONE_IN_FORCE;
   }
 }

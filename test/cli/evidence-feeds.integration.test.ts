@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadCatalogue } from '../../src/evidence/catalogue-file.ts';
-import { FeedFiles, hashOf } from '../../src/evidence/feed-files.ts';
+import { FeedFiles } from '../../src/evidence/feed-files.ts';
 import { AWS_IP_RANGES, GEOFEED } from '../../src/evidence/forms/published-lists.fixture.ts';
+import { hashOf } from '../../src/evidence/pending-list.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { type Authority, makeAuthority } from '../servers/certificates.ts';
 import { writeKillModule } from './kill-at-step.fixture.ts';
@@ -181,6 +182,71 @@ test('refused, damaged and unreachable lists have codes of their own, and keep n
   );
 });
 
+test('what a list cannot be beside is named when it is fetched, and what is in force so is shown', async () => {
+  const source = (file: string) => ({ form: 'cidr-list', source: { file } });
+  const guards = {
+    prefixShrinkPercent: null,
+    addressShrinkPercent: null,
+    addressGrowthPercent: null,
+    prefixGrowthPercent: null,
+  };
+  const { path, run } = configure('beside', 1, [
+    { id: 'first', ...source('first.txt'), guards },
+    { id: 'second', application: 'lumen-video', ...source('second.txt'), guards },
+    { id: 'third', ...source('third.txt') },
+  ]);
+  writeFileSync(path('first.txt'), '198.51.100.0/24\n203.0.113.0/24\n');
+  writeFileSync(path('second.txt'), '198.51.100.128/25\n');
+  writeFileSync(path('third.txt'), '198.51.100.0/24\n');
+  ok(await run('fetch', '--feed', 'first'));
+  ok(await run('approve', 'first', '--by', 'anna'));
+  const refused = await run('fetch');
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toContain(
+    'second: refused (overlap): 198.51.100.128/25 and 198.51.100.0/24 of application chatter (feed first) share addresses: ',
+  );
+  expect(refused.stderr).toContain(
+    'third: refused (shared_prefix): 198.51.100.0/24 and 198.51.100.0/24 of application ',
+  );
+
+  // The network moves to the other application at one instant.
+  writeFileSync(path('first.txt'), '203.0.113.0/24\n');
+  ok(await run('fetch', '--feed', 'first'));
+  ok(await run('approve', 'first', '--by', 'anna', '--from', '2099-01-01T00:00:00Z'));
+  const earliest =
+    '  shares addresses with prefixes that end until 2099-01-01T00:00:00Z: approve with --from 2099-01-01T00:00:00Z or';
+  expect(ok(await run('fetch', '--feed', 'second'))).toContain(earliest);
+  expect(ok(await run('show', '--feed', 'second'))).toContain(earliest);
+  expect((await run('approve', 'second', '--by', 'ben')).code).toBe(3);
+  ok(await run('approve', 'second', '--by', 'ben', '--from', '2099-01-01T00:00:00Z'));
+  const other = await run('approve', 'second', '--by', 'ben', '--from', '2099-02-01T00:00:00Z');
+  expect([other.code, other.stderr]).toEqual([
+    2,
+    expect.stringContaining(
+      'no list waits for approval, and the last one is in force from 2099-01-01T00:00:00Z on: --from does not',
+    ),
+  ]);
+  expect(ok(await run('show'))).not.toContain('share addresses');
+
+  // By hand: it is shown. A pending list that was changed keeps no other feed from being shown.
+  const part = readFileSync(path('evidence/second.yaml'), 'utf8');
+  writeFileSync(path('evidence/second.yaml'), part.replace('2099-01-01T00:00:00Z }', '2098-01-01T00:00:00Z }'));
+  writeFileSync(path('third.txt'), '192.0.2.0/24\n');
+  ok(await run('fetch', '--feed', 'third'));
+  const pending = readFileSync(path('evidence/third.pending.yaml'), 'utf8');
+  writeFileSync(path('evidence/third.pending.yaml'), pending.replace('"192.0.2.0/24"', '"0.0.0.0/0"'));
+  const shown = await run('show');
+  expect(shown.code).toBe(2);
+  const warning = (own: string, claimed: string) =>
+    `WARNING: ${own} and ${claimed} share addresses: end one of them where`;
+  expect(shown.stdout).toContain(
+    warning('198.51.100.0/24', '198.51.100.128/25 of application lumen-video (feed second)'),
+  );
+  expect(shown.stderr).toMatch(
+    /^third: .*third\.pending\.yaml:\d+: sha256: is not of the other fields: the file was changed by hand/,
+  );
+});
+
 const PART = 'evidence/cdn.yaml';
 
 /** A feed whose part is in force, and whose next list waits. */
@@ -240,9 +306,14 @@ test('a crash at any step of an approval leaves the former part or the new one, 
     ]);
     ok(again);
     const changes = await files.readLog();
-    expect(changes).toHaveLength(2);
-    expect(changes[1]).toMatchObject({ approvals: [{ by: 'ben' }], added: ['198.51.100.0/24'] });
-    expect(changes[1].partSha256).toBe(hashOf(readFileSync(files.partPath('cdn'))));
+    const last = changes.at(-1);
+    expect(last).toMatchObject({ approvals: [{ by: 'ben' }], added: ['198.51.100.0/24'] });
+    expect(last?.partSha256).toBe(hashOf(readFileSync(files.partPath('cdn'))));
+    // A change that was logged and not written is logged again: it begins later.
+    expect(changes.slice(1).map((change) => change.partBeforeSha256)).toEqual(
+      changes.slice(1).map(() => hashOf(former)),
+    );
+    expect(changes.length).toBeLessThanOrEqual(log.length === 1 || part !== former ? 2 : 3);
     expect(await files.readPending('cdn')).toBeNull();
     expect(loadCatalogue(catalogue).faults).toBeUndefined();
   });

@@ -6,7 +6,7 @@ import { packagePath } from '../../src/platform/package-paths.ts';
 const MAX_LINES = 400;
 const FORBIDDEN_NAMES = /^(utils?|common|helpers?|misc)(\.|$)/;
 /** Asks the runtime for a zone's calendar in a second computation: digits alone, no words. */
-const KNOWS_TIME_ZONES = ['src/assurance/audit/second-rules.ts'];
+const KNOWS_TIME_ZONES = ['src/assurance/audit/second-conditions.ts', 'src/assurance/audit/second-rules.ts'];
 /** What answers by the runtime's language data; of luxon, what writes words. */
 const ICU =
   /\bIntl\b|\.toLocale\w+\(|\.localeCompare\(|\.toFormat\(|\.monthLong\b|\.monthShort\b|\.weekday(Long|Short)\b|\bInfo\./;

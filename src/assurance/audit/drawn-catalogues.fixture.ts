@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { CONTENT_TYPES } from '../../rating/flow-record.ts';
+import { conditions, PLACES } from './drawn-conditions.fixture.ts';
 
 const APPLICATIONS = 4;
 const ZONES = [
@@ -57,6 +58,8 @@ export const ADDRESSES = [
 ];
 export const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
 export const IDENTITIES = ['x', 'y', 'z', 'É '];
+/** What gateways detect of the applications: one is sponsored by it alone. */
+const DETECTED = [{ detectedNames: ['chat'] }, { detectedNames: ['maps'], detection: 'alone' }, {}, {}] as const;
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
 /** Draws a rare value now and then. */
 export const mostly = <T, U>(often: fc.Arbitrary<T>, rarely: fc.Arbitrary<U>) =>
@@ -92,7 +95,13 @@ const version = fc.record({
     { arbitrary: fc.dictionary(fc.constantFrom('day', 'week', 'month'), furtherQuota), weight: 2 },
   ),
   latePolicy: fc.constantFrom('adjust', 'refuse'),
+  conditions: fc.option(conditions, { freq: 2, nil: undefined }),
 });
+/** Plans that are looked at before the others, always in force. */
+const orderedPlans = fc.array(
+  fc.record({ order: fc.constantFrom(1, 2, 7), terms: version, timeZone: fc.constantFrom(...ZONES) }),
+  { maxLength: 2 },
+);
 /** Boundaries between versions of plans: every other instant. */
 const TURNS = INSTANTS.filter((_, i) => i % 2 === 0);
 /** Two plans of an application, whose versions alternate, with gaps between them. */
@@ -102,6 +111,7 @@ const plansOfApplication = fc.record({
     { minLength: 2, maxLength: 2 },
   ),
   turns: fc.array(version, { minLength: TURNS.length, maxLength: TURNS.length }),
+  ordered: fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, orderedPlans),
 });
 /** Of each sponsor a quota over some of its plans, perhaps, in two versions or one, and with a gap between them or none. */
 const groupsOfSponsor = fc.option(
@@ -141,10 +151,15 @@ function claimed(field: string, key: string, words: readonly string[], drawn: re
   return own.length === 0 ? {} : { [field]: own };
 }
 
+/** One plan of each order. */
+function uniqueOrders<T extends { order: number }>(ordered: readonly T[]): T[] {
+  return ordered.filter(({ order }, at) => ordered.findIndex((each) => each.order === order) === at);
+}
+
 /** Draws any catalogue that passes the checks, compiled for the engine. */
 export const catalogues = fc
   .record({
-    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr'), {
+    policies: fc.array(fc.constantFrom('any', 'any', 'any', 'any', 'tag', 'ip', 'both', 'cdr', 'detected'), {
       minLength: APPLICATIONS,
       maxLength: APPLICATIONS,
     }),
@@ -156,8 +171,8 @@ export const catalogues = fc
     groups: fc.tuple(groupsOfSponsor, groupsOfSponsor),
   })
   .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, plans, groups }): Catalogue => {
-    const drawnPlans = plans.flatMap(({ calendars, turns }, i) =>
-      turns.flatMap(({ kind, windows, ...terms }, turn) => {
+    const drawnPlans = plans.flatMap(({ calendars, turns, ordered }, i) => [
+      ...turns.flatMap(({ kind, windows, ...terms }, turn) => {
         if (kind === 'gap') return [];
         const calendar = calendars[kind === 'first' ? 0 : 1];
         const further = Object.entries(windows)
@@ -174,7 +189,18 @@ export const catalogues = fc
           ...terms,
         };
       }),
-    );
+      ...uniqueOrders(ordered).map(({ order, timeZone, terms: { kind: _, windows: __, ...terms } }) => ({
+        id: `a${i}-order-${order}`,
+        application: `a${i}`,
+        version: 1,
+        effectiveFrom: iso(0),
+        effectiveTo: null,
+        period: 'week',
+        timeZone,
+        order,
+        ...terms,
+      })),
+    ]);
     const quotas = groups.flatMap((group, s) => {
       if (group === null) return [];
       const names = [...new Set(drawnPlans.map(({ id }) => id))].filter((id) => Number(id[1]) % 2 === s);
@@ -194,11 +220,13 @@ export const catalogues = fc
         id: `a${i}`,
         sponsor: `s${i % 2}`,
         match,
+        ...DETECTED[i],
         ...claimed('tags', 'tag', TAGS, tags, i),
         ...claimed('prefixes', 'cidr', NETWORKS, networks, i),
         ...claimed('aspIdentities', 'identity', IDENTITIES, aspIdentities, i),
         ...claimed('sponsorIdentities', 'identity', IDENTITIES, sponsorIdentities, i),
       })),
+      ...PLACES,
       plans: drawnPlans,
       ...(quotas.length > 0 && { quotas }),
     };

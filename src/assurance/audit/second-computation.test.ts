@@ -10,6 +10,7 @@ import { NO_FACTS, Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
+import { network } from './drawn-conditions.fixture.ts';
 import { type SecondCharge, SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const HOUR_MS = 3_600_000;
@@ -141,6 +142,7 @@ const drawnRecord = fc
       .map(([instant, later]) => Math.max(0, instant + later)),
     remoteIp: fc.constantFrom(...ADDRESSES),
     zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNCLAIMED', ''),
+    detectedApplication: fc.constantFrom(...Array(12).fill(null), 'chat', 'maps', 'unclaimed'),
     sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),
@@ -155,7 +157,13 @@ const drawnRecord = fc
       fc.constant(2 ** 48),
     ),
   })
-  .map((fields) => testRecord({ ...fields, endTime: fields.startTime + 1000 } as Partial<FlowRecord>));
+  .chain((fields) =>
+    fc
+      .tuple(fc.oneof(fc.constantFrom(0, 1, 1000, 90_000, 6 * HOUR_MS), fc.nat({ max: 3 * HOUR_MS })), network)
+      .map(([durationMs, where]) =>
+        testRecord({ ...fields, ...where, endTime: fields.startTime + durationMs } as Partial<FlowRecord>),
+      ),
+  );
 /** Records in the order of arrival, some of them a duplicate of an earlier one. */
 const traffic = fc
   .array(fc.tuple(drawnRecord, fc.oneof({ arbitrary: fc.constant(0), weight: 7 }, fc.integer({ min: 1, max: 12 }))), {

@@ -11,7 +11,7 @@ import {
   priceOf,
   type SecondPlan,
   type SecondRules,
-  secondPlanInForce,
+  secondPlanFor,
 } from './second-rules.ts';
 
 export { type SecondRules, secondRules } from './second-rules.ts';
@@ -120,21 +120,21 @@ export class SecondComputation {
   }
 
   #rate(record: FlowRecord, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
-    const { startTime } = record;
     const recognised = recognise(rules, record);
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
-    const plan = secondPlanInForce(rules, application.id, startTime);
-    if (plan === undefined) return ended('no_plan', application);
+    const found = secondPlanFor(rules, application.id, record);
+    if (typeof found === 'string') return ended(found, application);
+    const { plan, octets } = found;
     const share = plan.document.content[record.contentType ?? 'unknown'];
     if (share === undefined) return ended('content_not_covered', application);
 
+    const { startTime } = record;
     const periodStart = firstDayOfPeriod(rules, plan.document, startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
     const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
-    const octets = BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);
     const limits = plan.limits
@@ -144,7 +144,9 @@ export class SecondComputation {
         return { limit, begin, key: counterKey(subscriber, limit.name, begin) };
       });
     const rooms = limits.map(({ limit, key: limitKey }) => limit.octets - this.#usedOf(limitKey));
-    const { reason, ...amounts } = this.#count(key, octets * BigInt(share), plan, rooms);
+    const { reason: counted, ...amounts } = this.#count(key, octets * BigInt(share), plan, rooms);
+    const isPart = octets < BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
+    const reason = isPart && counted === 'sponsored' ? 'partly_in_hours' : counted;
     if (reason === 'charge_out_of_range') return ended(reason, application);
     for (const { key: limitKey } of limits) {
       this.#sums.set(limitKey, (this.#usedOf(limitKey) + amounts.sponsoredOctets) * BASIS_POINTS);

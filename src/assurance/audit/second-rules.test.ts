@@ -6,7 +6,8 @@ import { latestTimeOf, MIN_TIME_MS } from '../../rating/record/record-limits.ts'
 import { NO_FACTS } from '../../rating/rules.ts';
 import { closedFor, testRecord, testRules } from '../../rating/traffic.fixture.ts';
 import { recognise } from './second-evidence.ts';
-import { firstDayOfPeriod, isClosed, lastInstantOf, priceOf, secondPlanInForce, secondRules } from './second-rules.ts';
+import { planAt } from './second-plan.fixture.ts';
+import { firstDayOfPeriod, isClosed, lastInstantOf, priceOf, secondRules } from './second-rules.ts';
 
 const rules = secondRules(testRules().catalogue.canonicalJson, NO_FACTS);
 
@@ -82,7 +83,7 @@ test.each([
   ['2026-11-19T23:59:59.999Z', 1],
   ['2026-11-20T00:00:00.000Z', 2],
 ])('the version in force at %s', (instant, version) => {
-  expect(secondPlanInForce(rules, 'any', Date.parse(instant))?.document.version).toBe(version);
+  expect(planAt(rules, 'any', Date.parse(instant))?.document.version).toBe(version);
 });
 
 /** A plan of a catalogue that leaves out all that has a default. */
@@ -95,7 +96,7 @@ function rulesWith(plan: { period?: string; timeZone?: string; tiers?: object[] 
     plans: [{ id: 'p', application: 'a', version: 1, ...dates, content: {}, quotaOctets: null, ...terms }],
   };
   const made = secondRules(JSON.stringify(document), NO_FACTS);
-  const only = secondPlanInForce(made, 'a', 0);
+  const only = planAt(made, 'a', 0);
   if (only === undefined) throw new Error('no plan');
   return { made, plan: only };
 }
@@ -137,7 +138,7 @@ test.each([
 ])('a period of %s of %s is closed with %s: %s', (day, applicationId, month, expected) => {
   const facts = { ...NO_FACTS, ...closedFor('acme', month) };
   const closed = secondRules(testRules().catalogue.canonicalJson, facts);
-  const plan = secondPlanInForce(closed, applicationId, Date.UTC(2026, 10, 1));
+  const plan = planAt(closed, applicationId, Date.UTC(2026, 10, 1));
   expect(isClosed(closed, plan!, 'acme', Date.parse(day) / 86_400_000)).toBe(expected);
   expect(isClosed(closed, plan!, 'bolt', Date.parse(day) / 86_400_000)).toBe(false);
 });
@@ -154,7 +155,7 @@ test.each<[string, string, string, string, boolean]>([
   const facts = { ...NO_FACTS, ...closedFor('acme', month, Date.parse(at)) };
   const rules = testRules(facts);
   const second = secondRules(rules.catalogue.canonicalJson, facts);
-  const plan = secondPlanInForce(second, id, Date.parse(day) + 43_200_000);
+  const plan = planAt(second, id, Date.parse(day) + 43_200_000);
   const start = Date.parse(day) / 86_400_000;
   expect(isClosed(second, plan!, 'acme', start)).toBe(expected);
   const index = rules.catalogue.plans.findIndex((known) => known.id === plan!.document.id);

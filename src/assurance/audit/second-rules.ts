@@ -1,4 +1,6 @@
+import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { Facts } from '../../rating/rules.ts';
+import { isWherePlanned, partInHours, type SecondPlaces, secondPlaces } from './second-conditions.ts';
 import { type SecondEvidence, secondEvidence } from './second-evidence.ts';
 import { type Document, type SecondLimit, type SecondPlan, secondPlanOf } from './second-plans.ts';
 
@@ -11,8 +13,9 @@ const SET_BACK_MINUTES = 180;
 export interface SecondRules extends SecondEvidence {
   /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
-  /** By application id; no two are in force together. */
+  /** By application id, in the order in which they are looked at; no two of the same order are in force together. */
   plans: ReadonlyMap<string, readonly SecondPlan[]>;
+  places: SecondPlaces;
   suspendedSponsorIds: ReadonlySet<string>;
   /** By sponsor id: a day of the last closed month, and the latest end of the periods that are closed with it. */
   lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
@@ -27,7 +30,8 @@ export interface SecondRules extends SecondEvidence {
  * same rules.
  */
 export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
-  const { sponsors, applications, plans, quotas = [] }: Document = JSON.parse(canonicalJson);
+  const document: Document = JSON.parse(canonicalJson);
+  const { sponsors, applications, plans, quotas = [] } = document;
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
   return {
     payers: new Map(
@@ -37,14 +41,20 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
     plans: new Map(
       applications.map(({ id }) => [
         id,
-        plans.filter(({ application }) => application === id).map((plan) => secondPlanOf(plan, quotas)),
+        inOrder(plans.filter(({ application }) => application === id)).map((plan) => secondPlanOf(plan, quotas)),
       ]),
     ),
+    places: secondPlaces(document),
     suspendedSponsorIds: suspensions.sponsorIds,
     lastClosed: closings.lastClosed,
     calendars: new Map([...plans, ...quotas].map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
     periodsOver: new Map(),
   };
+}
+
+/** Plans with a lower order first; those without one last. */
+function inOrder(plans: Document['plans']): Document['plans'] {
+  return plans.toSorted((a, b) => (a.order ?? Number.MAX_SAFE_INTEGER) - (b.order ?? Number.MAX_SAFE_INTEGER));
 }
 
 function calendarOf(timeZone: string): Intl.DateTimeFormat {
@@ -62,13 +72,24 @@ export function lastInstantOf(timestampMs: number | null, bookingDay: number, ma
   return logTimeMs + maxFutureSkewMs;
 }
 
-/** Returns the plan of an application that is in force at an instant: from `effectiveFrom` on, before `effectiveTo`. */
-export function secondPlanInForce(
-  { plans }: SecondRules,
+/**
+ * Returns the first plan of an application that is in force when a record starts, from `effectiveFrom` on and before `effectiveTo`, and
+ * whose conditions hold, with the record's octets that lie in its hours; or why there is none.
+ */
+export function secondPlanFor(
+  { plans, places }: SecondRules,
   applicationId: string,
-  timeMs: number,
-): SecondPlan | undefined {
-  return plans.get(applicationId)?.find(({ fromMs, toMs }) => fromMs <= timeMs && timeMs < toMs);
+  record: FlowRecord,
+): { plan: SecondPlan; octets: bigint } | 'no_plan' | 'conditions_not_met' {
+  const { startTime } = record;
+  const inForce = (plans.get(applicationId) ?? []).filter(
+    ({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs,
+  );
+  for (const plan of inForce) {
+    const octets = isWherePlanned(plan.document, record, places) ? partInHours(plan.document, record) : null;
+    if (octets !== null) return { plan, octets };
+  }
+  return inForce.length === 0 ? 'no_plan' : 'conditions_not_met';
 }
 
 /**

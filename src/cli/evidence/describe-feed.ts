@@ -1,7 +1,9 @@
 import { ADDRESS_FAMILIES } from '../../evidence/address-spans.ts';
-import type { LoggedChange, PendingList } from '../../evidence/feed-files.ts';
+import type { LoggedChange } from '../../evidence/feed-files.ts';
 import type { GuardRefusal } from '../../evidence/feed-guards.ts';
 import type { ListDifference } from '../../evidence/list-difference.ts';
+import { timeText } from '../../evidence/part-text.ts';
+import type { PendingList } from '../../evidence/pending-list.ts';
 import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
 
 /** Most prefixes of each kind that are printed where not all are asked for. */
@@ -60,6 +62,13 @@ export function describeChange(change: LoggedChange): string[] {
 /** Each limit that a list exceeds, a line each. */
 export function describeRefusals(feed: string, refusals: readonly GuardRefusal[]): string[] {
   return refusals.map(({ guard, message }) => `${feed}: refused (${guard}): ${message}`);
+}
+
+/** From when on a list can be in force that is beside claims with an end; null: from now on. */
+export function describeEarliest(conflictsEndMs: number | null): string[] {
+  if (conflictsEndMs === null) return [];
+  const end = timeText(conflictsEndMs);
+  return [`  shares addresses with prefixes that end until ${end}: approve with --from ${end} or a later time`];
 }
 
 /** What of a list is not used, a line each. */

@@ -1,7 +1,10 @@
 import { dirname, relative } from 'node:path';
-import { type ApprovalOutcome, approveFeed } from '../../evidence/approve-feed.ts';
+import { type Approval, type ApprovalOutcome, approveFeed } from '../../evidence/approve-feed.ts';
 import type { Feed } from '../../evidence/evidence-config-schema.ts';
+import type { LoggedChange } from '../../evidence/feed-files.ts';
 import { type OpenFeeds, openFeeds, whileLocked } from '../../evidence/open-feeds.ts';
+import { timeText } from '../../evidence/part-text.ts';
+import { isSamePerson } from '../../evidence/pending-list.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import {
   describeApprovals,
@@ -22,19 +25,24 @@ export async function approve(
   const open = openFeeds(config, id, Date.now);
   const [feed] = open.feeds;
   const outcome = await whileLocked(open, () => approveFeed(feed, approval, open.context));
-  report(feed, outcome, approval.by, open);
+  report(feed, outcome, approval, open);
 }
 
-function report(feed: Feed, outcome: ApprovalOutcome, by: string, { config, context, isNamed }: OpenFeeds): void {
+function report(
+  feed: Feed,
+  outcome: ApprovalOutcome,
+  approval: Approval,
+  { config, context, isNamed }: OpenFeeds,
+): void {
   const { id, application } = feed;
   if (outcome.kind === 'nothing') {
-    const { last } = outcome;
-    if (last?.approvals.some((approval) => approval.by === by) !== true) {
-      throw new ConfigError(`${id}: no list waits for approval; fetch it with zerorate evidence fetch --feed ${id}`);
-    }
-    print([`${id}: no list waits; the last one is approved by ${by}`, ...describeChange(last)]);
+    print(describeLast(id, outcome.last, approval));
   } else if (outcome.kind === 'waiting') {
-    const again = outcome.isRepeated ? `${by} has approved this list already; ` : '';
+    const again = {
+      new: '',
+      repeated: `${approval.by} has approved this list already; `,
+      changed: `the time that ${approval.by} names takes the place of the former one; `,
+    }[outcome.added];
     print([
       `${id}: ${again}the list waits for the approval of another person`,
       describeApprovals(outcome.pending, config.approvals),
@@ -55,4 +63,18 @@ function report(feed: Feed, outcome: ApprovalOutcome, by: string, { config, cont
           ]),
     ]);
   }
+}
+
+/** The last change, where this very approval is part of it: the same command again changes nothing. */
+function describeLast(id: string, last: LoggedChange | null, { by, fromMs }: Approval): string[] {
+  const own = last?.approvals.find((each) => isSamePerson(each.by, by));
+  if (last === null || own === undefined) {
+    throw new ConfigError(`${id}: no list waits for approval; fetch it with zerorate evidence fetch --feed ${id}`);
+  }
+  if (fromMs !== undefined && own.from !== timeText(fromMs)) {
+    throw new ConfigError(
+      `${id}: no list waits for approval, and the last one is in force from ${last.effectiveFrom} on: --from does not change that`,
+    );
+  }
+  return [`${id}: no list waits; the last one is approved by ${by}`, ...describeChange(last)];
 }

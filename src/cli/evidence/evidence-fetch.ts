@@ -7,7 +7,9 @@ import { formatFault } from '../../formats/document-fault.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import {
   describeApprovals,
+  describeChange,
   describeDifference,
+  describeEarliest,
   describeNotes,
   describeRefusals,
   describeSource,
@@ -23,8 +25,7 @@ export async function fetchFeeds({ config, feed: id, by }: EvidenceOptions & { b
   await whileLocked(open, async () => {
     for (const feed of open.feeds) {
       try {
-        const resumed = await resumeApproval(feed.id, open.context.files);
-        if (resumed !== null) print([`${feed.id}: an approval that was interrupted is completed`]);
+        await resume(feed, open);
         report(feed, await fetchFeed(feed, fetchedBy, open.context), open);
       } catch (error) {
         if (!(error instanceof FeedSourceError) && !(error instanceof ConfigError)) throw error;
@@ -35,19 +36,32 @@ export async function fetchFeeds({ config, feed: id, by }: EvidenceOptions & { b
   });
 }
 
+/** A list whose approval cannot be completed waits on; the fetch may bring one that can be approved. */
+async function resume(feed: Feed, { context }: OpenFeeds): Promise<void> {
+  const resumed = await resumeApproval(feed, context);
+  if (resumed?.kind === 'in_force') {
+    print([`${feed.id}: an approval that was interrupted is completed`, ...describeChange(resumed.change)]);
+  } else if (resumed?.kind === 'refused') {
+    const refusals = describeRefusals(feed.id, resumed.refusals);
+    printFaults([...refusals, `${feed.id}: an approval that was interrupted is not completed`]);
+    raiseExitCode(REFUSED_EXIT_CODE);
+  }
+}
+
 function report(feed: Feed, outcome: FetchOutcome, { context, config }: OpenFeeds): void {
   const { id } = feed;
   if (outcome.kind === 'unchanged') {
     const withdrawn = outcome.isWithdrawn ? '; the list that waited is withdrawn' : '';
     print([`${id}: the list is the last approved one${withdrawn}`, ...describeNotes(outcome.notes)]);
   } else if (outcome.kind === 'pending') {
-    const { pending, difference, isNew, isReplaced } = outcome;
+    const { pending, checked, isNew, isReplaced } = outcome;
     const replaced = isReplaced ? ', in place of an earlier one and its approvals' : '';
     print([
       `${id}: the list waits for approval${isNew ? replaced : ' since an earlier fetch'}: ${context.files.pendingPath(id)}`,
       ...describeSource(pending),
       describeApprovals(pending, config.approvals),
-      ...describeDifference(difference, false),
+      ...describeDifference(checked.difference, false),
+      ...describeEarliest(checked.conflictsEndMs),
       ...describeNotes(pending.notes),
     ]);
   } else if (outcome.kind === 'refused') {

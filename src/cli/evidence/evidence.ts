@@ -48,7 +48,7 @@ feeds the highest. The part in force and a list that waits stay as they are.`,
       'after',
       `
 Records that start before the change are rated with the previous list: prefixes that are gone get an end, new ones a beginning. The same
-command again changes nothing. Exit code 3 if a limit of the feed (guards) refuses the list when it is approved.`,
+command again changes nothing; with another --from it changes the time of that person's approval. Exit code 3 if a limit of the feed (guards) refuses the list when it is approved.`,
     )
     .action(async (feed: string, options: EvidenceOptions & { by: string; from?: number }) =>
       (await import('./evidence-approve.ts')).approve(feed, options),

@@ -8,6 +8,7 @@ import { formatFault, formatPath } from '../../formats/document-fault.ts';
 import { parseYaml } from '../../formats/parse-yaml.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 
 /** Most warnings of one code that are written; the last line says how many more there are. */
 const MAX_WARNINGS = 20;
@@ -28,8 +29,8 @@ export function checkEvidence(file: string): { path: string; sharedClouds: strin
   return { path: config.catalogue, sharedClouds: config.sharedClouds };
 }
 
-/** Prints a line about a valid catalogue, and its warnings to standard error. Rejects with a ConfigError where there are faults. */
-export async function checkCatalogue(path: string, options: CatalogueCheck): Promise<void> {
+/** Prints a line about a valid catalogue, and its warnings to standard error. Resolves with the catalogue; rejects with a ConfigError where there are faults. */
+export async function checkCatalogue(path: string, options: CatalogueCheck): Promise<Catalogue> {
   const catalogue = readCatalogue(path);
   const { sponsors, applications, plans, hash } = catalogue;
   const prefixes = applications.reduce((sum, application) => sum + application.prefixes.length, 0);
@@ -42,6 +43,7 @@ export async function checkCatalogue(path: string, options: CatalogueCheck): Pro
   const warnings = catalogueWarnings(catalogue, { nowMs: Date.now(), sharedClouds, use });
   writeWarnings(path, warnings);
   if (options.strict === true && warnings.length > 0) process.exitCode = STRICT_EXIT_CODE;
+  return catalogue;
 }
 
 async function readUse(days: number, options: CatalogueCheck): Promise<EvidenceUse> {

@@ -6,11 +6,14 @@ import { limitsOfToday } from '../../engine/running/record-rules.ts';
 import { storeCertificates } from '../../journal/open-store.ts';
 import { type Config, redacted } from '../../platform/config/config.ts';
 import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
+import type { Catalogue } from '../../rating/catalogue.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import type { RecordLimits } from '../../rating/record/record-limits.ts';
 import { checkBeginnings } from '../../sources/files/file-beginning.ts';
 import { type FlowFile, listFlowFiles } from '../../sources/files/flow-file.ts';
 import { type FlowFileOptions, openFlowFile } from '../../sources/files/open-flow-file.ts';
+
+const CDR_FILE = /\.cdr(\.gz)?$/i;
 
 /** Prints a line for each file: what is in it. */
 export async function checkFiles(paths: readonly string[], options: ConfigOptions): Promise<void> {
@@ -30,6 +33,19 @@ export function checkConfig(options: ConfigOptions & { show?: boolean }): string
   checkConnections(config);
   if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
   return config.catalogue;
+}
+
+/** Prints a line for each plan with conditions that records of CDRs cannot fulfil, as the configuration leaves the fields out. */
+export function warnOfMissingFields(options: ConfigOptions, { plans }: Catalogue): void {
+  const { source } = readConfig(options);
+  const isOfCdrs =
+    source.files !== undefined && (source.format === 'cdr' || source.files.some((path) => CDR_FILE.test(path)));
+  if (!isOfCdrs || source.cdr?.network === true) return;
+  for (const { id, version } of plans.filter(({ network }) => network !== null)) {
+    process.stdout.write(
+      `warning: plan ${id} version ${version} has conditions on where the terminal was, which CDRs do not fulfil without source.cdr.network: true\n`,
+    );
+  }
 }
 
 /** Schemas and certificates are read, and nothing is connected. */

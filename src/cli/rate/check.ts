@@ -45,7 +45,10 @@ with its code: shared_cloud, ipv4_only, unmatched_evidence, nothing_booked. Exit
       const { path, sharedClouds } = await checkedPath(options);
       if (path !== undefined) {
         const { checkCatalogue } = await import('./check-catalogue.ts');
-        await checkCatalogue(path, { ...options, sharedClouds });
+        const catalogue = await checkCatalogue(path, { ...options, sharedClouds });
+        if (options.evidence === undefined && !isCatalogueAlone(options)) {
+          (await import('./check-config.ts')).warnOfMissingFields(options, catalogue);
+        }
       }
       if (options.source !== undefined) await (await import('./check-config.ts')).checkFiles(options.source, options);
     });
@@ -53,16 +56,13 @@ with its code: shared_cloud, ipv4_only, unmatched_evidence, nothing_booked. Exit
 
 /** The catalogue to check, if one is named, and the lists that it is compared with. Whatever names it is checked. */
 async function checkedPath(options: CheckOptions): Promise<{ path: string | undefined; sharedClouds: string[] }> {
-  const { catalogue, config, store, source, evidence, unmatchedDays, sharedClouds = [] } = options;
+  const { source, evidence, sharedClouds = [] } = options;
   if (evidence !== undefined) {
     const { checkEvidence } = await import('./check-catalogue.ts');
     const checked = checkEvidence(evidence);
     return { path: checked.path, sharedClouds: [...checked.sharedClouds, ...sharedClouds] };
   }
-  // A store that is asked for its charges needs no configuration. A catalogue is checked without what connects to brokers and stores.
-  const isCatalogueOnly =
-    catalogue !== undefined && config === undefined && (store === undefined || unmatchedDays !== undefined);
-  if (isCatalogueOnly) return { path: catalogue, sharedClouds };
+  if (isCatalogueOnly(options)) return { path: options.catalogue, sharedClouds };
   const { checkConfig } = await import('./check-config.ts');
   const path = checkConfig(options);
   if (path === undefined && source === undefined) {
@@ -71,6 +71,15 @@ async function checkedPath(options: CheckOptions): Promise<{ path: string | unde
     );
   }
   return { path, sharedClouds };
+}
+
+/** A store that is asked for its charges needs no configuration. A catalogue is checked without what connects to brokers and stores. */
+function isCatalogueOnly({ catalogue, config, store, unmatchedDays }: CheckOptions): boolean {
+  return catalogue !== undefined && config === undefined && (store === undefined || unmatchedDays !== undefined);
+}
+
+function isCatalogueAlone(options: CheckOptions): boolean {
+  return isCatalogueOnly(options) && options.source === undefined;
 }
 
 function daysOf(text: string): number {

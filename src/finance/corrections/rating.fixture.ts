@@ -121,6 +121,7 @@ function take(charges: CurrentCharges, row: ChargeRow, lane: RerateLane, rules: 
   records.subscriber[at] = lane.subscribers.ofPseudonym(Buffer.from(row.record.servedMsisdn.padStart(16, '0')));
   records.contentType[at] = row.contentType;
   records.startTimeMs[at] = row.record.startTime;
+  records.endTimeMs[at] = row.record.endTime;
   records.uplinkOctets[at] = row.record.uplinkOctets;
   records.downlinkOctets[at] = row.record.downlinkOctets;
   takeCharge(charges, at, row, range);

@@ -33,7 +33,7 @@ export async function readCurrentCharges(
   for await (const _ of rows);
 }
 
-const RECORD = 'subscriber, content_type, start_time, uplink_octets, downlink_octets';
+const RECORD = 'subscriber, content_type, start_time, end_time, uplink_octets, downlink_octets';
 const DECISION = [
   'application_id',
   'sponsor_id',
@@ -76,7 +76,7 @@ function currentRows({ charged, range }: RowSelection, span: LogSpan): string {
   const current = DECISION.map((name, at) => `if(is_corrected, decided.${at + 1}, charge.${name}) AS ${name}`);
   const columns =
     'offset, application_id, sponsor_id, currency, subscriber, toUInt16(evidence), toUInt16(content_type), ' +
-    'toUnixTimestamp64Milli(start_time), uplink_octets, downlink_octets, toUInt16(was_charged), ' +
+    'toUnixTimestamp64Milli(start_time), toUnixTimestamp64Milli(end_time), uplink_octets, downlink_octets, toUInt16(was_charged), ' +
     'plan_id, plan_version, toUInt16(period_start), reason, sponsored_octets, charge_micros, used_octets_after, carry_after';
   return (
     `SELECT ${columns} FROM (SELECT offset, was_charged, ${RECORD}, ${current.join(', ')} ` +
@@ -98,6 +98,7 @@ function readRecord(reader: RowBinaryReader, charges: CurrentCharges, row: numbe
   charges.evidence[row] = reader.uint16();
   records.contentType[row] = reader.uint16();
   records.startTimeMs[row] = reader.uint64();
+  records.endTimeMs[row] = reader.uint64();
   records.uplinkOctets[row] = reader.uint64();
   records.downlinkOctets[row] = reader.uint64();
   charges.wasCharged[row] = reader.uint16();

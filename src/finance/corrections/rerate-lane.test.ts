@@ -1,14 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  firstDayOfPeriod,
-  priceOf,
-  type SecondPlan,
-  secondPlanInForce,
-  secondRules,
-} from '../../assurance/audit/second-rules.ts';
+import { planAt } from '../../assurance/audit/second-plan.fixture.ts';
+import { firstDayOfPeriod, priceOf, type SecondPlan, secondRules } from '../../assurance/audit/second-rules.ts';
 import { CONTENT_TYPES, type FlowRecord } from '../../rating/flow-record.ts';
-import { REASON_CODE, type Reason } from '../../rating/outcome.ts';
+import { isCharged, REASON_CODE, type Reason } from '../../rating/outcome.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
 import { TEST_CATALOGUE, testRecord } from '../../rating/traffic.fixture.ts';
 import { type ChargeRow, changedCatalogue, chargeRows, rerateRows, rulesOf } from './rating.fixture.ts';
@@ -64,6 +59,34 @@ test('re-rated rows equal a second computation in big integers, in chunks of any
     }),
     { numRuns: 300 },
   );
+});
+
+test('hours follow from the times of a row: it is rated as an engine with the new catalogue rates its record', () => {
+  const hours =
+    '{ hours: [{ from: "08:00", to: "08:20" }, { from: "10:00", to: "10:50" }, { from: "12:00", to: "20:10" }, { days: [tuesday, sunday], from: "22:00", to: "05:15" }] }';
+  const rules = rulesOf(
+    changedCatalogue(
+      ['quotaOctets: 9000', `quotaOctets: 9000\n    conditions: ${hours}`],
+      ['quotaOctets: 20000', `quotaOctets: null\n    conditions: ${hours}`],
+    ),
+  );
+  let partly = 0;
+  fc.assert(
+    fc.property(traffic, fc.integer({ min: 1, max: 7_200_000 }), (drawn, durationMs) => {
+      const records = drawn.map((of) => ({ ...of, endTime: of.startTime + durationMs }));
+      const rows = chargeRows(records, OLD);
+      const rerated = rerateRows(rows, rules).rows.filter(({ reason }) => isCharged(reason));
+      const charged = new Set(rows.map(({ record: { localSequenceNumber } }) => localSequenceNumber));
+      expect(rerated).toEqual(
+        chargeRows(
+          records.filter((each) => charged.has(each.localSequenceNumber)),
+          rules,
+        ),
+      );
+      partly += rerated.filter(({ reason }) => reason === REASON_CODE.partly_in_hours).length;
+    }),
+  );
+  expect(partly).toBeGreaterThan(5);
 });
 
 test('forward and back returns every row, also by a detour', () => {
@@ -191,7 +214,7 @@ function secondComputation(rows: readonly ChargeRow[], { catalogue: { canonicalJ
   const none = { planId: '', planVersion: 0, sponsoredOctets: 0, chargeMicros: 0, usedOctetsAfter: 0, carryAfter: 0 };
   return rows.map((row) => {
     const { record: of, contentType } = row;
-    const plan = secondPlanInForce(rules, row.applicationId, of.startTime);
+    const plan = planAt(rules, row.applicationId, of.startTime);
     if (plan === undefined) return { ...row, ...none, reason: REASON_CODE.no_plan };
     const named = { planId: plan.document.id, planVersion: plan.document.version };
     const share = plan.document.content[CONTENT_TYPES[contentType]];

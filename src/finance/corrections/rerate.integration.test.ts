@@ -357,6 +357,12 @@ test.each<[string, [string, string][], Partial<CorrectionRequest>, RegExp]>([
     /^application tagged is bolt’s/,
   ],
   [
+    'a plan with conditions that rows do not keep',
+    [['quotaOctets: 9000', 'quotaOctets: 9000\n    conditions: { ratTypes: [nr] }']],
+    {},
+    /^plan any-day of application any has the conditions ratTypes.*rerate --from-source/,
+  ],
+  [
     'a part of a period',
     [['period: day', 'period: month']],
     { range: range('2026-10-02', '2026-11-01') },

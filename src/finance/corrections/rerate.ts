@@ -8,6 +8,7 @@ import { dayText } from '../calendar-day.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
+import { readUnratable } from './network-conditions-of-plans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
 
@@ -25,7 +26,7 @@ export interface ReratingWatch {
  * range are rated, in lane order, with counters that start from 0.
  *
  * Throws a ConfigError where the result would not be exact or would move money to another account: another currency, an
- * application of another sponsor, a range that holds a part of a period only.
+ * application of another sponsor, a range that holds a part of a period only, conditions on what the rows do not keep.
  */
 export async function rerate(
   store: Store,
@@ -34,6 +35,9 @@ export async function rerate(
   { onChange, onProgress }: ReratingWatch = {},
 ): Promise<Difference> {
   const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
+  const unratable = await readUnratable(store, rules.catalogue.canonicalJson, selection.range);
+  const own = unratable.find(({ sponsorId }) => sponsorId === selection.sponsorId);
+  if (own !== undefined) throw new ConfigError(own.reason);
   const rows = rowsOf(selection);
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);

@@ -15,6 +15,7 @@ interface Terms {
   chatPayer?: string;
   currency?: string;
   mailPeriod?: string;
+  mailConditions?: string;
   price?: string;
 }
 
@@ -23,17 +24,18 @@ function catalogueWith({
   chatPayer = 'acme',
   currency = 'USD',
   mailPeriod = 'month',
+  mailConditions = '',
   price = '1',
 }: Terms = {}): Catalogue {
-  const plan = (application: string, period: string) =>
+  const plan = (application: string, period: string, conditions = '') =>
     `  - { id: ${application}-${period}, application: ${application}, version: 1, effectiveFrom: 2020-01-01T00:00:00Z, effectiveTo: null, ` +
-    `period: ${period}, timeZone: UTC, content: { text: 10000 }, quotaOctets: null, tiers: [{ upToOctets: ${OCTETS}, pricePerMiB: "${price}" }, { upToOctets: null, pricePerMiB: "3" }] }`;
+    `period: ${period}, ${conditions}timeZone: UTC, content: { text: 10000 }, quotaOctets: null, tiers: [{ upToOctets: ${OCTETS}, pricePerMiB: "${price}" }, { upToOctets: null, pricePerMiB: "3" }] }`;
   return catalogueOf(
     `sponsors:\n  - { id: acme, name: Acme, currency: ${currency}, creditLimit: "1000" }\n` +
       '  - { id: bolt, name: Bolt, currency: EUR, creditLimit: "1000" }\n' +
       `applications:\n  - { id: chat, sponsor: ${chatPayer}, tags: [chat] }\n` +
       '  - { id: mail, sponsor: acme, tags: [mail] }\n  - { id: news, sponsor: bolt, tags: [news] }\n' +
-      `plans:\n${plan('chat', 'month')}\n${plan('mail', mailPeriod)}\n${plan('news', 'month')}\n`,
+      `plans:\n${plan('chat', 'month')}\n${plan('mail', mailPeriod, mailConditions)}\n${plan('news', 'month')}\n`,
   );
 }
 
@@ -110,4 +112,8 @@ test('an application that the draft cannot be applied to is named, and the other
     { applicationId: 'mail', reason: expect.stringMatching(/acme has JPY in the catalogue and was charged in USD/) },
   ]);
   expect(currency.sums).toHaveLength(4);
+  const placed = await simulated({ mailConditions: 'conditions: { servingPlmns: ["26201"] }, ' });
+  expect(placed.refused).toEqual([
+    { applicationId: 'mail', reason: expect.stringMatching(/the conditions servingPlmns.*rerate --from-source/) },
+  ]);
 });

@@ -4,6 +4,7 @@ import type { Rules } from '../../rating/rules.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
+import { readUnratable } from './network-conditions-of-plans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { applicationIndexes, OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
@@ -34,7 +35,8 @@ interface Charged {
 /**
  * Returns what charges would have been under a draft catalogue, by sponsor: of all sponsors, or of one, with the
  * applications that the draft gives it. An application that moves to another sponsor takes its charges along. An application
- * that the draft cannot be applied to is refused (a part of a period, or another currency of the same sponsor), and the
+ * that the draft cannot be applied to is refused (a part of a period, another currency of the same sponsor, or conditions on what
+ * the rows do not keep), and the
  * others are computed. Books nothing.
  */
 export async function whatIf(
@@ -74,6 +76,9 @@ export async function whatIf(
     onProgress?.(records);
   }
   noteTorn();
+  for (const { applicationId, reason } of await readUnratable(store, catalogue.canonicalJson, range)) {
+    refused.set(applicationId, reason);
+  }
   for (const { applicationId, sponsorId, currency } of charged.values()) {
     const payer = payerOf(catalogue, applicationId);
     if (payer?.id === sponsorId && payer.currency !== currency) {

@@ -8,10 +8,11 @@ import { formatPortSpan } from '../flow-condition.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { parseMicros } from '../money.ts';
 import { NO_NUMBER, type ServiceClaim } from '../service-claims.ts';
+import { compileHours, compileNetwork } from './catalogue-conditions.ts';
 import { type CatalogueDocument, catalogueSchema, type PlanDocument } from './catalogue-document.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { compileMonthlyTerms } from './catalogue-monthly-terms.ts';
-import { expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
+import { type AddedPart, expandParts, noParts, type ReadPart } from './catalogue-parts.ts';
 import { type CountedPlans, successionFaults } from './catalogue-succession-faults.ts';
 import {
   type ClaimDocument,
@@ -34,17 +35,18 @@ const NOT_COVERED = -1;
 /**
  * Reads a catalogue file: ready for rating, or everything that is wrong with it, by line. `before`: what plans have counted
  * under the catalogues that it takes over from. `readPart`: reads the parts that it names; what they hold is as if it were in the
- * catalogue itself.
+ * catalogue itself. `added`: a part to read as if it named that one, too.
  */
 export function parseCatalogue(
   text: string,
   fileName: string,
   before: CountedPlans = new Map(),
   readPart: ReadPart = noParts,
+  added?: AddedPart,
 ): ParsedCatalogue {
   const read = readYamlDocument(text, fileName, catalogueSchema);
   if (read.faults !== undefined) return { faults: read.faults };
-  const expanded = expandParts(read.value, fileName, read.locate, readPart);
+  const expanded = expandParts(read.value, fileName, read.locate, readPart, added);
   if (expanded.faults.length > 0) return { faults: expanded.faults };
   const faults = [
     ...catalogueFaults(expanded.document, expanded.nameOf),
@@ -96,7 +98,9 @@ function compile(document: CatalogueDocument, canonicalJson: string): Catalogue 
     (id) => indexOf(sponsorIndex, id),
     indexOfApplication,
   );
-  const plans = document.plans.map((plan, i) => compilePlan(plan, indexOfApplication(plan.application), ofPlans[i]));
+  const plans = document.plans.map((plan, i) =>
+    compilePlan(plan, indexOfApplication(plan.application), ofPlans[i], document),
+  );
   const plansOf = document.applications.map((): number[] => []);
   plans.forEach(({ application }, plan) => {
     plansOf[application].push(plan);
@@ -165,7 +169,12 @@ function spanOf({ from, to }: { from?: string | undefined; to?: string | undefin
   };
 }
 
-function compilePlan(plan: PlanDocument, application: number, furtherQuotas: readonly number[]): Plan {
+function compilePlan(
+  plan: PlanDocument,
+  application: number,
+  furtherQuotas: readonly number[],
+  document: CatalogueDocument,
+): Plan {
   return {
     id: plan.id,
     version: plan.version,
@@ -174,6 +183,9 @@ function compilePlan(plan: PlanDocument, application: number, furtherQuotas: rea
     effectiveToMs: plan.effectiveTo === null ? Number.POSITIVE_INFINITY : Date.parse(plan.effectiveTo),
     period: plan.period,
     timeZone: plan.timeZone,
+    order: plan.order ?? Number.POSITIVE_INFINITY,
+    hours: compileHours(plan.conditions, plan.timeZone),
+    network: compileNetwork(plan.conditions, document),
     shareBasisPoints: CONTENT_TYPES.map((type) => plan.content[type] ?? NOT_COVERED),
     quotaOctets: plan.quotaOctets ?? Number.POSITIVE_INFINITY,
     allocateAboveOctets: plan.allocateAboveOctets ?? 0,

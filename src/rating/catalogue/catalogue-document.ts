@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import { locationSchema, networkSchema, planConditionsSchema } from './catalogue-conditions.ts';
 import { id, MAX_AMOUNT, money, time } from './catalogue-fields.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
 import { monthlyTermsSchema } from './catalogue-monthly-terms.ts';
@@ -200,6 +201,16 @@ const planSchema = z.strictObject({
   content: contentSchema.describe(
     'Sponsored share by content type, in basis points (10000 is all). Absent: not covered. unknown: records without a type.',
   ),
+  order: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Place among the plans of the application that are in force together: a record is of the first whose conditions hold. Absent: the last.',
+    ),
+  conditions: planConditionsSchema
+    .optional()
+    .describe('When and where the plan sponsors; all must hold. Absent: always and everywhere.'),
   quotaOctets: z.int().min(0).nullable().describe('Sponsored octets per subscriber and period; null: no limit.'),
   allocateAboveOctets: z
     .int()
@@ -259,6 +270,8 @@ export const catalogueSchema = z
     sponsors: z.array(sponsorSchema).describe('Who pays.'),
     applications: z.array(applicationSchema).describe('Services of the sponsors, and how their traffic is known.'),
     plans: z.array(planSchema).describe('What is sponsored and what it costs, dated and versioned.'),
+    network: networkSchema.optional(),
+    locations: z.array(locationSchema).optional().describe('Groups of tracking areas that conditions of plans name.'),
     quotas: z
       .array(quotaSchema)
       .min(1, { error: 'expected a quota, or no such field' })

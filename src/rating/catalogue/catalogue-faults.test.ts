@@ -265,7 +265,7 @@ test.each<[string, string | RegExp, string, number, string]>([
     '+08:00',
     '+08:01',
     1,
-    '22: plans[1].effectiveFrom: p1 version 2 (2026-02-01T08:00:00+08:01 to no end) overlaps p1 version 1 (2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z) (plans[0]): one plan of application a1 is in force at a time',
+    '22: plans[1].effectiveFrom: p1 version 2 (2026-02-01T08:00:00+08:01 to no end) overlaps p1 version 1 (2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z) (plans[0]): one plan of application a1 is in force at a time; plans with an order may be in force together',
   ],
   [
     'a gap at the end of the tiers',

@@ -1,3 +1,4 @@
+import { conditionFaults } from './catalogue-condition-faults.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 import { evidenceFaults, type NameOfPath } from './catalogue-evidence-faults.ts';
 import { identityFaults } from './catalogue-identity-faults.ts';
@@ -14,6 +15,7 @@ export function catalogueFaults(document: CatalogueDocument, nameOf: NameOfPath)
     ...identificationFaults(document),
     ...detectionFaults(document),
     ...planFaults(document),
+    ...conditionFaults(document),
     ...furtherQuotaFaults(document),
     ...invoicingFaults(document),
     ...monthlyTermsFaults(document),

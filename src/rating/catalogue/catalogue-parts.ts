@@ -11,6 +11,12 @@ export type ReadPart = (name: string) => { file: string; text: string } | { prob
 /** Of a catalogue whose text is all that there is. */
 export const noParts: ReadPart = () => ({ problem: 'cannot be read here: this catalogue was given without its parts' });
 
+/** A part that an application is to have although the catalogue does not name it. */
+export interface AddedPart {
+  application: string;
+  name: string;
+}
+
 /** A catalogue with the prefixes of its parts, and where each of these is. */
 interface ExpandedCatalogue {
   /** Without the names of parts, as if all prefixes were in the catalogue itself. */
@@ -32,21 +38,23 @@ interface PartPlace {
   locate: Locate;
 }
 
-/** Puts the prefixes of parts behind the applications' own ones. */
+/** Puts the prefixes of parts, and of the one that is added, behind the applications' own ones. */
 export function expandParts(
   catalogue: CatalogueDocument,
   fileName: string,
   locate: Locate,
   readPart: ReadPart,
+  added?: AddedPart,
 ): ExpandedCatalogue {
   const parts: PartPlace[] = [];
   const unreadable: CatalogueFault[] = [];
   const faults: DocumentFault[] = [];
   const applications = catalogue.applications.map(({ prefixFiles, ...application }, i) => {
     let { prefixes } = application;
-    for (const [at, name] of (prefixFiles ?? []).entries()) {
+    const names = [...(prefixFiles ?? []), ...(added?.application === application.id ? [added.name] : [])];
+    for (const [at, name] of names.entries()) {
       const path = ['applications', i, 'prefixFiles', at];
-      const found = prefixFiles?.indexOf(name) === at ? readPart(name) : { problem: 'is named twice' };
+      const found = names.indexOf(name) === at ? readPart(name) : { problem: 'is named twice' };
       if ('problem' in found) {
         unreadable.push({ path, message: `${name}: ${found.problem}` });
         continue;

@@ -1,6 +1,6 @@
 import type { CatalogueDocument, CatalogueFault, PlanDocument } from './catalogue-document.ts';
 
-/** Times and tiers: plans that end before they begin, plans of one application in force together, gaps in tiers. */
+/** Times and tiers: plans that end before they begin, plans of one application in force together without an order, gaps in tiers. */
 export function planFaults({ plans }: CatalogueDocument): CatalogueFault[] {
   return [
     ...plans.flatMap(endFaults),
@@ -23,7 +23,7 @@ interface Span {
   toMs: number;
 }
 
-/** Names, for each plan, one earlier plan of its application that is still in force when it begins. */
+/** Names, for each plan, one earlier plan of its application and order that is still in force when it begins. */
 function overlaps(plans: readonly PlanDocument[]): CatalogueFault[] {
   const spans = plans.map(({ effectiveFrom, effectiveTo }, plan) => ({
     plan,
@@ -35,13 +35,16 @@ function overlaps(plans: readonly PlanDocument[]): CatalogueFault[] {
   return spans.flatMap((span) => {
     // A plan that ends before it begins has its fault already.
     if (span.toMs <= span.fromMs) return [];
-    const { application } = plans[span.plan];
-    const before = lastToEnd.get(application);
-    if (before === undefined || span.toMs > before.toMs) lastToEnd.set(application, span);
+    const { application, order } = plans[span.plan];
+    const key = `${application} ${order}`;
+    const before = lastToEnd.get(key);
+    if (before === undefined || span.toMs > before.toMs) lastToEnd.set(key, span);
     if (before === undefined || before.toMs <= span.fromMs) return [];
     const message =
       `${describe(plans[span.plan])} overlaps ${describe(plans[before.plan])} (plans[${before.plan}]): ` +
-      `one plan of application ${application} is in force at a time`;
+      (order === undefined
+        ? `one plan of application ${application} is in force at a time; plans with an order may be in force together`
+        : `plans of application ${application} that are in force together need an order each, and both have ${order}`);
     return [{ path: ['plans', span.plan, 'effectiveFrom'], message }];
   });
 }

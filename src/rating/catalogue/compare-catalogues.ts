@@ -7,7 +7,7 @@ export interface CatalogueChange {
   sponsorId: string;
   /**
    * `sponsor chatter`, `application chat`, `plan chat-day version 2`, `quota chat-and-maps version 1`, `monthly terms chatter-2027
-   * version 1` or `invoicing`.
+   * version 1`, `location fairground`, `network` or `invoicing`.
    */
   part: string;
   change: 'added' | 'removed' | 'changed';
@@ -34,16 +34,21 @@ const SETS: ReadonlySet<string> = new Set([
   'aspIdentities',
   'bankAccounts',
   'detectedNames',
+  'homePlmns',
   'identifiedBy',
+  'locations',
   'plans',
   'prefixes',
+  'ratTypes',
   'ratingGroups',
   'serviceIdentifiers',
+  'servingPlmns',
   'sponsorIdentities',
   'tags',
+  'trackingAreas',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'content', 'volumeRebate']);
+const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'conditions', 'content', 'volumeRebate']);
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -88,6 +93,8 @@ function partsOf({ canonicalJson }: Catalogue): Map<string, Part> {
   for (const fields of document.monthlyTerms ?? []) {
     parts.push([`monthly terms ${fields.id} version ${fields.version}`, { sponsorId: fields.sponsor, fields }]);
   }
+  for (const fields of document.locations ?? []) parts.push([`location ${fields.id}`, { sponsorId: '', fields }]);
+  if (document.network !== undefined) parts.push(['network', { sponsorId: '', fields: document.network }]);
   if (document.invoicing !== undefined) parts.push(['invoicing', { sponsorId: '', fields: document.invoicing }]);
   return new Map(parts);
 }

@@ -35,11 +35,16 @@ export function entitlementOf(applicationId: string, facts: EntitlementFacts): E
   return { sponsorId, plan };
 }
 
-/** The application's plan in force at an instant; null when there is none. */
+/**
+ * The application's plan in force at an instant; null when there is none. Of several in force together it is the last by order, which
+ * has the fewest conditions: what a session will carry, when and where, is not known when it begins.
+ */
 export function planInForce({ applications, plans }: Catalogue, applicationId: string, nowMs: number): Plan | null {
   const application = applications.find(({ id }) => id === applicationId);
-  const at = application?.plans.find((i) => plans[i].effectiveFromMs <= nowMs && nowMs < plans[i].effectiveToMs);
-  return at === undefined ? null : plans[at];
+  const inForce = (application?.plans ?? [])
+    .map((at) => plans[at])
+    .filter(({ effectiveFromMs, effectiveToMs }) => effectiveFromMs <= nowMs && nowMs < effectiveToMs);
+  return inForce.reduce<Plan | null>((last, plan) => (last === null || plan.order > last.order ? plan : last), null);
 }
 
 /** By application: for each kind of evidence that its match policy needs, when some of it is in force. */
