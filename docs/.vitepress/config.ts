@@ -11,6 +11,7 @@ const SIDEBAR = [
     items: pages('concepts', {
       'life-of-a-flow-record': 'The life of a flow record',
       catalogue: 'The catalogue',
+      campaigns: 'Campaigns and caps',
       'exactly-once': 'Exactly once',
       'sponsored-sessions': 'Sponsored sessions',
       tags: 'Tags, marks and addresses',
@@ -32,6 +33,7 @@ const SIDEBAR = [
       engine: 'Running the engine',
       'evidence-feeds': 'Address lists as evidence',
       'published-lists': 'Replace a published list',
+      campaigns: 'Operating campaigns',
       runbook: 'Run-book',
       security: 'Security and privacy',
       backup: 'Backup and restore',

@@ -11,10 +11,11 @@ CREATE ROLE IF NOT EXISTS zerorate_analyst, zerorate_investigator, zerorate_spon
 -- Makes the database and brings it up to date. A store that is up to date asks nothing of it: engines need not be migrators.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, ALTER, SHOW, SELECT, INSERT ON zerorate.* TO zerorate_migrator;
 
--- Books batches, and the suspensions of sponsors whose credit is used up.
+-- Books batches, the suspensions of sponsors whose credit is used up, and which caps of campaigns are reached.
 GRANT SELECT, INSERT ON zerorate.journal TO zerorate_engine;
 GRANT SELECT, INSERT ON zerorate.catalogues TO zerorate_engine;
 GRANT SELECT, INSERT ON zerorate.account_entries TO zerorate_engine;
+GRANT SELECT, INSERT ON zerorate.campaign_facts TO zerorate_engine;
 GRANT SELECT, INSERT ON zerorate.writer_schemas TO zerorate_engine;
 GRANT SELECT ON zerorate.suspensions TO zerorate_engine;
 GRANT SELECT ON zerorate.corrections TO zerorate_engine;
@@ -31,7 +32,7 @@ GRANT SELECT(number, fingerprint) ON zerorate.pseudonym_keys TO zerorate_dispatc
 
 -- Reads all that finance asks for, of all sponsors, and no subscriber: neither pseudonyms nor payloads.
 GRANT SHOW TABLES, SHOW COLUMNS ON zerorate.* TO zerorate_analyst;
-GRANT SELECT(kind, lane, topic, partition, offset, booking_date, chained_on, reason, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, carry_after, detail, first_offset, prev, lane_sequence, lane_position, records_read, records_charged, records_not_sponsored, records_duplicate, records_rejected, octets_charged, octets_not_sponsored, octets_duplicate, octets_rejected, key_mismatches, suspension_number, closing_number, leakage_rows, published_through, catalogue_hash, engine_version, digest, gap_reason, outcomes, leakage) ON zerorate.journal TO zerorate_analyst;
+GRANT SELECT(kind, lane, topic, partition, offset, booking_date, chained_on, reason, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, charge_micros, currency, used_octets_after, carry_after, detail, first_offset, prev, lane_sequence, lane_position, records_read, records_charged, records_not_sponsored, records_duplicate, records_rejected, octets_charged, octets_not_sponsored, octets_duplicate, octets_rejected, key_mismatches, suspension_number, closing_number, leakage_rows, published_through, campaign_number, catalogue_hash, engine_version, digest, gap_reason, outcomes, leakage) ON zerorate.journal TO zerorate_analyst;
 GRANT SELECT(booking_date, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after, reason, topic, partition, offset) ON zerorate.charges TO zerorate_analyst;
 GRANT SELECT(origin, correction_number, booking_date, month, period_start, sponsor_id, application_id, plan_id, plan_version, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, topic, partition, offset) ON zerorate.bookings TO zerorate_analyst;
 GRANT SELECT(kind, number, correction, booking_date, booked_at, who, why, catalogue_hash, recycling, is_adjustment, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, evidence, content_type, start_time, reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after, carry_after, lane, record_booked_on, end_time, node_id, local_sequence_number, uplink_octets, downlink_octets, read_logs) ON zerorate.corrections TO zerorate_analyst;
@@ -46,6 +47,7 @@ GRANT SELECT ON zerorate.account_entries TO zerorate_analyst;
 GRANT SELECT ON zerorate.account_postings TO zerorate_analyst;
 GRANT SELECT ON zerorate.invoices TO zerorate_analyst;
 GRANT SELECT ON zerorate.suspensions TO zerorate_analyst;
+GRANT SELECT(number, idempotency_key, campaign_id, kind, cap_per, cap_unit, cap_limit, window_start, basis_points, used, booked_at, who, why) ON zerorate.campaign_facts TO zerorate_analyst;
 GRANT SELECT ON zerorate.closings TO zerorate_analyst;
 GRANT SELECT ON zerorate.batches TO zerorate_analyst;
 GRANT SELECT ON zerorate.outcomes TO zerorate_analyst;
@@ -71,6 +73,7 @@ GRANT SELECT(subscriber) ON zerorate.charges TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.bookings TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.corrections TO zerorate_investigator;
 GRANT SELECT(subscriber) ON zerorate.sponsored_later TO zerorate_investigator;
+GRANT SELECT(subscriber) ON zerorate.campaign_facts TO zerorate_investigator;
 GRANT SELECT(payload) ON zerorate.rejections TO zerorate_investigator;
 GRANT SELECT(payload) ON zerorate.suspense TO zerorate_investigator;
 GRANT SELECT ON zerorate.torn_subscribers TO zerorate_investigator;
@@ -78,6 +81,7 @@ GRANT SELECT ON zerorate.torn_subscribers TO zerorate_investigator;
 -- Posts entries, closes months, corrects, and resubmits corrected records (for those, and to re-rate from the source, it also needs the engine's role).
 GRANT zerorate_investigator TO zerorate_clerk;
 GRANT INSERT ON zerorate.account_entries TO zerorate_clerk;
+GRANT INSERT ON zerorate.campaign_facts TO zerorate_clerk;
 GRANT INSERT ON zerorate.closings TO zerorate_clerk;
 GRANT INSERT ON zerorate.corrections TO zerorate_clerk;
 GRANT INSERT ON zerorate.recyclings TO zerorate_clerk;

@@ -24,6 +24,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   },
   'Finance:': {
     account: async () => (await import('./finance/account.ts')).registerAccount,
+    campaign: async () => (await import('./finance/campaign.ts')).registerCampaign,
     statement: async () => (await import('./finance/statement.ts')).registerStatement,
     close: async () => (await import('./finance/close.ts')).registerClose,
     verify: async () => (await import('./finance/verify.ts')).registerVerify,

@@ -1,6 +1,12 @@
 import { insertOnce, insertSettings, placeToken, type RetryPolicy } from '../journal/journal.ts';
-import { type NativeColumn, nativeBlock, structureOf } from '../platform/clickhouse/native-block.ts';
-import type { Store } from '../platform/clickhouse/store.ts';
+import {
+  type NativeColumn,
+  nativeBlock,
+  sparseStringColumn,
+  structureOf,
+} from '../platform/clickhouse/native-block.ts';
+import { rowsDigest } from '../platform/clickhouse/rows-digest.ts';
+import { literal, type Store } from '../platform/clickhouse/store.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 
 const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs: 30_000 };
@@ -8,7 +14,13 @@ const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2000, giveUpAfterMs:
 /** ClickHouse's own default: a smaller block brings no gain. */
 const LEAST_BLOCK_ROWS = 65_536;
 
-export type FactTable = 'account_entries' | 'closings' | 'corrections' | 'recyclings' | 'pseudonym_keys';
+export type FactTable =
+  | 'account_entries'
+  | 'campaign_facts'
+  | 'closings'
+  | 'corrections'
+  | 'recyclings'
+  | 'pseudonym_keys';
 
 /** Rows that are booked together under one number, in a table whose facts are numbered from 1 without a gap. */
 export interface NumberedFact {
@@ -19,15 +31,16 @@ export interface NumberedFact {
   columns: readonly NativeColumn[];
   /** Number of rows of the columns; default 1. */
   rows?: number;
-  /** Resolves with whether the booked fact of this number is this one. */
-  isOurs: () => Promise<boolean>;
+  /** Resolves with whether the booked fact of this number is this one; default: its digest is that of these rows. */
+  isOurs?: () => Promise<boolean>;
   /** SQL: true where the fact must not be booked, although the number is free. */
   guard?: string;
 }
 
 /**
- * Books a fact under its number, exactly once (see `insertOnce`). `fenced`: another fact has the number, the number is not the
- * next one, or the guard refuses it; the caller reads the table again. Rejects with a StoreError.
+ * Books a fact under its number, exactly once (see `insertOnce`). Its last row gets the digest over all of them, by which
+ * an audit finds what was changed since. `fenced`: another fact has the number, the number is not the next one, or the guard refuses it; the
+ * caller reads the table again. Rejects with a StoreError.
  */
 export function bookFact(
   store: Store,
@@ -35,13 +48,24 @@ export function bookFact(
   retry: RetryPolicy = RETRY,
   clock: Pick<Clock, 'monotonicMs' | 'sleep'> = systemClock,
 ): Promise<'booked' | 'fenced'> {
-  const { table, number, columns, rows = 1, isOurs } = fact;
+  const { table, number, rows = 1 } = fact;
+  const digest = rowsDigest(rows, fact.columns);
+  const columns = [...fact.columns, sparseStringColumn('digest', rows, [rows - 1], [digest])];
   const block = nativeBlock(rows, columns);
+  const isOurs =
+    fact.isOurs ??
+    (async () =>
+      (await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} AND digest = ${literal(digest)}`)).length >
+      0);
   return insertOnce(
     {
       name: `number ${number} of ${table}`,
       insert: (deadTokens) =>
-        store.insertBlock((source) => factStatement(fact, source, deadTokens), structureOf(columns), block),
+        store.insertBlock(
+          (source) => factStatement({ ...fact, columns }, source, deadTokens),
+          structureOf(columns),
+          block,
+        ),
       async status() {
         // Ownership is checked after that: an insert that lands between the two queries is recognised as ours.
         const found = await store.query(`SELECT 1 FROM ${table} WHERE number = ${number} LIMIT 1`);

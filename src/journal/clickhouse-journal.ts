@@ -9,6 +9,7 @@ import type { RestoredCounters, RestoredIdentities } from '../rating/restored-co
 import type { Facts } from '../rating/rules.ts';
 import { PSEUDONYM_WORDS } from '../rating/subscribers.ts';
 import { NOT_RECORDED } from './block-rows.ts';
+import { CampaignFactReader } from './campaign-facts.ts';
 import { type BookedMove, insertStatement, type Journal, type LaneHead, type LogCursor } from './journal.ts';
 import type { JournalBlock } from './journal-block.ts';
 import { readLastClosings } from './last-closings.ts';
@@ -30,9 +31,11 @@ const AT_ONCE: ReadAtOnce = { counters: 500_000, records: 1_000_000 };
 export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> {
   readonly #store: Store;
   readonly #atOnce: ReadAtOnce;
+  readonly #campaignFacts: CampaignFactReader;
 
   constructor(store: Store, atOnce = AT_ONCE) {
     this.#store = store;
+    this.#campaignFacts = new CampaignFactReader(store);
     this.#atOnce = atOnce;
   }
 
@@ -224,11 +227,12 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
   }
 
   async facts(): Promise<Facts> {
-    const [suspensions, closings] = await Promise.all([
+    const [suspensions, closings, campaigns] = await Promise.all([
       readSuspensionFacts(this.#store),
       readLastClosings(this.#store),
+      this.#campaignFacts.now(),
     ]);
-    return { suspensions, closings };
+    return { suspensions, closings, campaigns };
   }
 }
 

@@ -35,6 +35,9 @@ export interface JournalBlock extends BatchPlace {
 /** The batch number that says how many rows of leakage the batch may have; 0 in batches that keep none, such as those of before. */
 const LEAKAGE_ROWS = 'leakage_rows';
 
+/** The last campaign fact that the batch was rated with; 0 before the first, of a catalogue without campaigns, and in older batches. */
+const CAMPAIGN_NUMBER = 'campaign_number';
+
 /** Whole numbers of a batch row, in the order in which the block's `batch_numbers` array holds them. */
 export const BATCH_NUMBERS = [
   'first_offset',
@@ -49,6 +52,7 @@ export const BATCH_NUMBERS = [
   'closing_number',
   LEAKAGE_ROWS,
   'published_through',
+  CAMPAIGN_NUMBER,
 ] as const;
 /** Texts of a batch row, in the order in which the block's `batch_texts` array holds them. */
 export const BATCH_TEXTS = ['catalogue_hash', 'engine_version', 'digest', 'gap_reason', 'source_proof'] as const;
@@ -106,16 +110,17 @@ export function journalBlock(
   };
 }
 
-/** Numbers that the digest of a batch without leakage covers: of those after them, `published_through` is in no digest. */
-const NUMBERS_WITHOUT_LEAKAGE = BATCH_NUMBERS.indexOf(LEAKAGE_ROWS);
+/** Numbers that every digest covers: those after them are covered where they say something, and `published_through` never. */
+const ALWAYS_COVERED = BATCH_NUMBERS.indexOf(LEAKAGE_ROWS);
+const CAMPAIGN_PLACE = BATCH_NUMBERS.indexOf(CAMPAIGN_NUMBER);
 /** Where the leakage's and the further quotas' lists begin among those of a batch row, in the order of `batchDigest`. */
 const LEAKAGE_LIST = 9;
 const FURTHER_QUOTA_LIST = 17;
 
 /**
  * Returns the digest of a batch from its numbers, in the order of BATCH_NUMBERS, and all of its lists. The digest of a batch
- * without leakage, or without moves of further quotas, is the one that earlier versions, which know neither, give it. What was
- * published by then follows from no record, and is left out.
+ * without leakage, without moves of further quotas, or without campaign facts, is the one that earlier versions, which know none of
+ * them, give it. What was published by then follows from no record, and is left out.
  */
 export function digestOfColumns(
   place: BatchPlace,
@@ -124,8 +129,13 @@ export function digestOfColumns(
   columns: readonly NativeColumn[],
   lists: readonly Uint8Array[],
 ): string {
-  const keepsLeakage = numbers[NUMBERS_WITHOUT_LEAKAGE] > 0;
-  const kept = numbers.slice(0, keepsLeakage ? NUMBERS_WITHOUT_LEAKAGE + 1 : NUMBERS_WITHOUT_LEAKAGE);
+  const leakageRows = numbers[ALWAYS_COVERED];
+  const campaignNumber = numbers[CAMPAIGN_PLACE] ?? 0;
+  const keepsLeakage = leakageRows > 0;
+  const kept = numbers.slice(0, ALWAYS_COVERED);
+  // Two more, one more or none: a digest never takes the one for the other.
+  if (campaignNumber > 0) kept.push(leakageRows, campaignNumber);
+  else if (keepsLeakage) kept.push(leakageRows);
   const keptLists = [
     ...lists.slice(0, keepsLeakage ? FURTHER_QUOTA_LIST : LEAKAGE_LIST),
     ...(lists[FURTHER_QUOTA_LIST].length > 0 ? lists.slice(FURTHER_QUOTA_LIST) : []),
@@ -231,6 +241,7 @@ function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace
     rules.closingNumber,
     summary.leakage.maxRows,
     place.publishedThrough ?? NOT_RECORDED,
+    rules.campaigns?.number ?? 0,
   ];
 }
 

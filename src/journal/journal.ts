@@ -68,7 +68,7 @@ export interface Journal {
   seenByEarlier(lane: string, topic: string, beforeSequence: number): AsyncIterable<RestoredIdentities>;
   /** Counters that the lane's batches in (after, through] moved, each once, with its state after the last of them. */
   moves(lane: string, after: number, through: number): Promise<BookedMove[]>;
-  /** Who is suspended now and which months are closed, with the numbers of the last facts that say so. */
+  /** Who is suspended now, which months are closed and which campaigns are in force, with the numbers of the last facts that say so. */
   facts(): Promise<Facts>;
   /** Keeps a catalogue under its hash, for those who read the journal later. */
   keepCatalogue(catalogue: Pick<PreparedCatalogue, 'hash' | 'document'>): Promise<void>;

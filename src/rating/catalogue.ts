@@ -150,6 +150,33 @@ export interface Plan {
   latePolicy: 'adjust' | 'refuse';
   /** Indexes into `Catalogue.furtherQuotas`: the plan's windows, and the groups that it is in. */
   furtherQuotas: readonly number[];
+  /** Absent: the plan is no campaign. */
+  campaign?: Campaign | undefined;
+}
+
+/** Windows that a cap counts in: a calendar day, the plan's statistics period, or all of the campaign. */
+export const CAP_WINDOWS = ['day', 'period', 'whole'] as const;
+export type CapWindow = (typeof CAP_WINDOWS)[number];
+export const CAP_UNITS = ['octets', 'money'] as const;
+export type CapUnit = (typeof CAP_UNITS)[number];
+
+/** A limit on what all subscribers together use of a campaign in a window. */
+export interface CampaignCap {
+  per: CapWindow;
+  unit: CapUnit;
+  /** Sponsored octets, or micro-units of the sponsor's currency. */
+  limit: number;
+  /** Ascending basis points of the limit. */
+  notifyAtBasisPoints: readonly number[];
+}
+
+/** What makes a plan a campaign: facts of the store then decide, too, whether it is in force for a record. */
+export interface Campaign {
+  /** prepaid: in force while the sponsor's balance is above 0. */
+  payment: 'prepaid' | 'postpaid';
+  audience: 'opted-in' | 'everyone';
+  /** At most one for each window and unit. */
+  caps: readonly CampaignCap[];
 }
 
 /** One version of a window of a plan, or of a group of plans: a quota with a counter, a period and an id of its own. */

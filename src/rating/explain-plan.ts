@@ -1,27 +1,42 @@
 import type { Catalogue, Plan } from './catalogue.ts';
 import type { FlowBatch, FlowRecord } from './flow-record.ts';
-import { REASON_CODE } from './outcome.ts';
+import { REASON_CODE, REASONS, type Reason } from './outcome.ts';
 import { isInHours, octetsInHours } from './plan-hours.ts';
 
 /** One step of a record's way, in words. */
 export interface Explanation {
-  step: 'decode' | 'evidence' | 'application' | 'plan' | 'closing' | 'content' | 'quota' | 'price' | 'outcome';
+  step:
+    | 'decode'
+    | 'evidence'
+    | 'application'
+    | 'plan'
+    | 'campaign'
+    | 'closing'
+    | 'content'
+    | 'quota'
+    | 'price'
+    | 'outcome';
   text: string;
 }
 
 /** Says which plan the record is of and why, what part of it lies in the plan's hours, and why it is of no plan before that one. */
-export function planSteps(batch: FlowBatch, record: FlowRecord, catalogue: Catalogue): Explanation[] {
+export function planSteps(
+  batch: FlowBatch,
+  record: FlowRecord,
+  catalogue: Catalogue,
+  campaignRefusal: (plan: number) => Reason | null,
+): Explanation[] {
   const application = catalogue.applications[batch.application[0]];
   if (application === undefined) return [];
   const chosen = catalogue.plans[batch.plan[0]];
   if (chosen === undefined && batch.reason[0] !== REASON_CODE.conditions_not_met) return [];
   const before = application.plans
-    .map((at) => catalogue.plans[at])
-    .filter((plan) => record.startTime >= plan.effectiveFromMs && record.startTime < plan.effectiveToMs)
-    .filter((plan) => chosen === undefined || plan.order < chosen.order)
-    .sort((a, b) => a.order - b.order || 0);
+    .map((at) => ({ at, plan: catalogue.plans[at] }))
+    .filter(({ plan }) => record.startTime >= plan.effectiveFromMs && record.startTime < plan.effectiveToMs)
+    .filter(({ plan }) => chosen === undefined || plan.order < chosen.order)
+    .sort((a, b) => a.plan.order - b.plan.order || 0);
   const passed = before
-    .map((plan) => ({ plan, why: unmet(plan, record) }))
+    .map(({ at, plan }) => ({ plan, why: [...unmet(plan, record), ...refusalInWords(campaignRefusal(at))] }))
     .filter(({ why }) => why.length > 0)
     .map(({ plan, why }): Explanation => ({ step: 'plan', text: `not ${plan.id}: ${why.join('; ')}` }));
   if (chosen === undefined) return passed;
@@ -30,6 +45,10 @@ export function planSteps(batch: FlowBatch, record: FlowRecord, catalogue: Catal
     '; ',
   );
   return [...passed, { step: 'plan', text }];
+}
+
+function refusalInWords(reason: Reason | null): string[] {
+  return reason === null ? [] : [`${reason} (${REASONS[REASON_CODE[reason]].meaning})`];
 }
 
 function hoursInWords(batch: FlowBatch, { hours }: Plan, { startTime, endTime }: FlowRecord): string[] {

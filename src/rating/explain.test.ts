@@ -271,6 +271,26 @@ test('no step shows the MSISDN', async () => {
   expect(Object.values(await explain({})).join('\n')).not.toContain(record.servedMsisdn);
 });
 
+test('a campaign: payment, audience and caps, and whether the subscriber is in the audience', async () => {
+  const document = JSON.parse(catalogue?.canonicalJson ?? '');
+  document.plans[0].campaign = {
+    payment: 'postpaid',
+    audience: 'opted-in',
+    caps: [
+      { per: 'day', octets: 1000 },
+      { per: 'whole', money: '2.5' },
+    ],
+  };
+  const { catalogue: of } = parseCatalogue(JSON.stringify(document), 'c.yaml');
+  const facts = { ...NO_FACTS, campaigns: { states: new Map(), number: 7 } };
+  const { campaign, outcome } = await explain({}, undefined, facts, of);
+  expect(campaign).toBe(
+    'postpaid; for subscribers who opted in: this one has not; caps: 1000 octets per day, 2.50 USD per whole; facts up to number 7',
+  );
+  expect(outcome).toMatch(/^not_sponsored: not_in_audience/);
+  expect((await explain({})).campaign).toBeUndefined();
+});
+
 test('further quotas: what each of them has left, and which are used up', async () => {
   const { catalogue: further } = parseCatalogue(
     `

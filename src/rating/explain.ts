@@ -1,4 +1,4 @@
-import type { Application, Catalogue } from './catalogue.ts';
+import { type Application, type Catalogue, periodStartDay } from './catalogue.ts';
 import { type Claimed, claimText, conditionsOf, holdsFor, isInForce, type Span } from './claims.ts';
 import { takesDetection } from './detection-claims.ts';
 import { type Explanation, planSteps } from './explain-plan.ts';
@@ -17,7 +17,7 @@ import { type IngestContext, incoming } from './incoming.ts';
 import { parseCidr } from './ip-address.ts';
 import { Lane } from './lane.ts';
 import { formatMicros } from './money.ts';
-import { outcomeInWords } from './outcome.ts';
+import { outcomeInWords, type Reason } from './outcome.ts';
 import { admit, classifyBatch, rateBatch, readRecord } from './pipeline.ts';
 import { PLAIN_RULES } from './record/record-limits.ts';
 import type { Rules } from './rules.ts';
@@ -56,7 +56,8 @@ export async function explainRecord(
 
   classifyBatch(batch, lane, rules);
   steps.push(evidenceOf(batch, record, rules), ...application(batch, rules.catalogue));
-  steps.push(...planSteps(batch, record, rules.catalogue));
+  const refusal = (at: number) => campaignRefusal(at, batch, rules, lane.subscribers);
+  steps.push(...planSteps(batch, record, rules.catalogue, refusal), ...campaign(batch, rules, lane.subscribers));
   for (const { detail } of batch.rejections) steps.push({ step: 'closing', text: detail });
   if (batch.reason[0] !== UNDECIDED) return [...steps, outcome(batch)];
 
@@ -292,6 +293,35 @@ function application(batch: FlowBatch, catalogue: Catalogue): Explanation[] {
   if (application === undefined) return [];
   const { id, sponsor, match } = application;
   return [{ step: 'application', text: `${id} of sponsor ${catalogue.sponsors[sponsor].id}, match policy ${match}` }];
+}
+
+/** Why a campaign is not in force for the record; null for any other plan. */
+function campaignRefusal(at: number, batch: FlowBatch, rules: Rules, subscribers: Lane['subscribers']): Reason | null {
+  const { campaign, period, timeZone, shareBasisPoints } = rules.catalogue.plans[at];
+  if (rules.campaigns === null || campaign === undefined) return null;
+  const [startTimeMs] = batch.startTimeMs;
+  const closed = rules.campaigns.closed(at, periodStartDay(startTimeMs, period, timeZone), startTimeMs);
+  if (closed !== null) return closed;
+  if (shareBasisPoints[batch.contentType[0]] < 0) return 'content_not_covered';
+  return rules.campaigns.excludes(at, batch, 0, subscribers) ? 'not_in_audience' : null;
+}
+
+function campaign(batch: FlowBatch, rules: Rules, subscribers: Lane['subscribers']): Explanation[] {
+  const { plans, applications, sponsors } = rules.catalogue;
+  const plan = plans[batch.plan[0]];
+  if (plan?.campaign === undefined) return [];
+  const { campaign, application } = plan;
+  const { currency } = sponsors[applications[application].sponsor];
+  const caps = campaign.caps.map(
+    ({ per, unit, limit }) => `${unit === 'money' ? formatMicros(limit, currency) : `${limit} octets`} per ${per}`,
+  );
+  const isExcluded = rules.campaigns?.excludes(batch.plan[0], batch, 0, subscribers);
+  const audience =
+    campaign.audience === 'everyone'
+      ? 'for everyone'
+      : `for subscribers who opted in: this one has ${isExcluded ? 'not' : 'opted in'}`;
+  const texts = [campaign.payment, audience, caps.length === 0 ? 'no caps' : `caps: ${caps.join(', ')}`];
+  return [{ step: 'campaign', text: `${texts.join('; ')}; facts up to number ${rules.campaigns?.number}` }];
 }
 
 function rating(batch: FlowBatch, catalogue: Catalogue, before: CounterBefore): Explanation[] {

@@ -101,6 +101,12 @@ export function recycledTopic(number: number, topic: string): string {
   return `${RECYCLED}${number}/${topic}`;
 }
 
+/** Returns the number of the recycling whose log a topic is; null for any other. */
+export function recyclingOf(topic: string): number | null {
+  const digits = /^recycled\/(\d+)\//.exec(topic)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
 const NOTHING = 0xffffffff;
 /** Slots that lie in one line of the processor's cache. */
 const LINE = 16;

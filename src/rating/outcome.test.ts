@@ -217,6 +217,11 @@ describe('the first reason that applies is the record’s', () => {
       'unknown_schema',
       'incompatible_schema',
       'sponsor_suspended',
+      // Campaigns: campaigns.test.ts
+      'campaign_paused',
+      'campaign_unfunded',
+      'cap_reached',
+      'not_in_audience',
       // Their plans have conditions: plan-conditions.test.ts.
       'conditions_not_met',
       'partly_in_hours',

@@ -93,7 +93,27 @@ export const REASONS = [
     outcome: 'not_sponsored',
     meaning: 'plans of the application are in force at startTime, and the conditions of none hold',
   },
+  {
+    reason: 'campaign_paused',
+    outcome: 'not_sponsored',
+    meaning: 'the campaign was paused when the record was rated',
+  },
+  {
+    reason: 'campaign_unfunded',
+    outcome: 'not_sponsored',
+    meaning: 'the campaign is prepaid, and the sponsor’s balance was not above 0 at the last look',
+  },
+  {
+    reason: 'cap_reached',
+    outcome: 'not_sponsored',
+    meaning: 'a cap of the campaign was reached in the record’s day or period, or in all',
+  },
   { reason: 'content_not_covered', outcome: 'not_sponsored', meaning: 'the plan does not cover the content type' },
+  {
+    reason: 'not_in_audience',
+    outcome: 'not_sponsored',
+    meaning: 'the campaign is for subscribers who opted in, and this one has not',
+  },
   // rejected after all: finance takes no more, or the counter would leave the exact integers
   {
     reason: 'period_closed',

@@ -30,7 +30,7 @@ export function classifyBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): 
     const reason =
       dropDuplicate(batch, row, lane) ??
       rules.evidence.classify(batch, row) ??
-      rules.planBook.choose(batch, row, rules.suspended) ??
+      rules.planBook.choose(batch, row, rules, lane.subscribers) ??
       refuseLate(batch, row, lane, rules);
     if (reason !== null) batch.reason[row] = REASON_CODE[reason];
   }

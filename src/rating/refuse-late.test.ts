@@ -90,8 +90,8 @@ test('rules are rebuilt when a fact is new', () => {
   expect(closed.closingNumber).toBe(1);
   expect(closed.planBook).toBe(rules.planBook);
   const suspensions = { sponsorIds: new Set(['acme']), number: 1 };
-  const both = closed.with({ suspensions, closings });
+  const both = closed.with({ ...NO_FACTS, suspensions, closings });
   expect([both.suspensionNumber, both.closingNumber]).toEqual([1, 1]);
   expect(both.openFromDay).toEqual(closed.openFromDay);
-  expect(both.with({ suspensions, closings })).toBe(both);
+  expect(both.with({ ...NO_FACTS, suspensions, closings })).toBe(both);
 });

@@ -1,3 +1,4 @@
+import { type CampaignFacts, Campaigns } from './campaigns/campaigns.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
 import { type Catalogue, type CatalogueTerms, PeriodCalendar, type Plan } from './catalogue.ts';
 import { Evidence } from './classify.ts';
@@ -8,6 +9,7 @@ import type { Reason } from './outcome.ts';
 import { isInHours, type PlanHours } from './plan-hours.ts';
 import type { RatedCatalogue } from './prepared-catalogue.ts';
 import { QuotaBook } from './quota-counting.ts';
+import type { SubscriberTable } from './subscribers.ts';
 
 /** Who is suspended as of one numbered fact. */
 interface Suspensions {
@@ -24,15 +26,17 @@ export interface Closings {
   number: number;
 }
 
-/** What was decided about sponsors while the engine ran: numbered, so that a batch can name what it was rated with. */
+/** What was decided about sponsors and campaigns while the engine ran: numbered, so that a batch can name what it was rated with. */
 export interface Facts {
   suspensions: Suspensions;
   closings: Closings;
+  campaigns: CampaignFacts;
 }
 
 export const NO_FACTS: Facts = {
   suspensions: { sponsorIds: new Set(), number: 0 },
   closings: { lastClosed: new Map(), number: 0 },
+  campaigns: { states: new Map(), number: 0 },
 };
 
 /** What one batch is rated with: a catalogue, and the facts. Never changes: the next batch may have others. */
@@ -50,11 +54,13 @@ export class Rules<C extends RatedCatalogue = Catalogue> {
   /** By plan index: the last closing of its sponsor. */
   readonly #lastClosings: readonly (LastClosing | undefined)[];
   readonly closingNumber: number;
+  /** Null: no plan is a campaign. */
+  readonly campaigns: Campaigns | null;
 
   /** `prepared`: what is made of the catalogue already. */
   constructor(
     catalogue: C,
-    { suspensions, closings }: Facts = NO_FACTS,
+    { suspensions, closings, campaigns }: Facts = NO_FACTS,
     prepared?: Pick<BatchRules, 'evidence' | 'planBook' | 'quotaBook'>,
   ) {
     this.catalogue = catalogue;
@@ -69,6 +75,8 @@ export class Rules<C extends RatedCatalogue = Catalogue> {
       return latePolicy === 'refuse' && month !== undefined ? monthAfterDay(month) : 0;
     });
     this.closingNumber = closings.number;
+    const hasCampaigns = catalogue.plans.some(({ campaign }) => campaign !== undefined);
+    this.campaigns = hasCampaigns ? new Campaigns(catalogue, campaigns) : null;
   }
 
   /** Does a plan refuse records of a period: finance has closed it, and the plan's late policy is `refuse`? */
@@ -78,8 +86,11 @@ export class Rules<C extends RatedCatalogue = Catalogue> {
   }
 
   with(facts: Facts): Rules<C> {
-    const { suspensions, closings } = facts;
-    const isSame = suspensions.number === this.suspensionNumber && closings.number === this.closingNumber;
+    const { suspensions, closings, campaigns } = facts;
+    const isSame =
+      suspensions.number === this.suspensionNumber &&
+      closings.number === this.closingNumber &&
+      (this.campaigns === null || campaigns.number === this.campaigns.number);
     return isSame ? this : new Rules(this.catalogue, facts, this);
   }
 }
@@ -107,9 +118,8 @@ const CALENDAR = 3;
 /** A bit for each content type that has a share. */
 const COVERED = 4;
 
-/** In place of a plan: none is in force, or the conditions of those that are do not hold. */
-const NONE_IN_FORCE = -1;
-const NONE_HOLDS = -2;
+/** In place of a plan: none. */
+const NO_PLAN = -1;
 
 /** Whether a plan has an order or conditions. */
 function isSelective({ order, hours, network }: Plan): boolean {
@@ -178,43 +188,75 @@ class PlanBook {
   }
 
   /**
-   * The plan in force at the record's start whose conditions hold, and the period it counts in (rules 2 and 4). Fills `plan` and `periodStart`,
-   * or gives the reason why no plan sponsors the record. `suspended[sponsor]` is 1 for a sponsor that pays nothing now.
+   * The plan in force at the record's start whose conditions hold, and the period it counts in (rules 2 and 4). Fills `plan` and
+   * `periodStart`, or gives the reason why no plan sponsors the record. `rules`: which sponsors and campaigns pay nothing now.
+   * `subscribers`: those of the batch.
    */
-  choose(batch: FlowBatch, row: number, suspended: Uint8Array): Reason | null {
+  choose(
+    batch: FlowBatch,
+    row: number,
+    { suspended, campaigns }: Pick<BatchRules, 'suspended' | 'campaigns'>,
+    subscribers: SubscriberTable,
+  ): Reason | null {
     const application = batch.application[row];
     if (suspended[this.#sponsors[application]] === 1) return 'sponsor_suspended';
-    const startTimeMs = batch.startTimeMs[row];
-    const isOrdered = this.#isOrdered[application] === 1;
-    const at = isOrdered ? this.#firstThatHolds(batch, row) : this.#inForce(application, startTimeMs);
-    if (at === NONE_IN_FORCE) return 'no_plan';
-    if (at === NONE_HOLDS) return 'conditions_not_met';
-    const plans = this.#plans;
-    batch.plan[row] = plans[at + PLAN];
-    if (((plans[at + COVERED] >>> batch.contentType[row]) & 1) === 0) return 'content_not_covered';
-    batch.periodStart[row] = this.#calendars[plans[at + CALENDAR]].startDay(startTimeMs);
-    return null;
+    if (this.#isOrdered[application] === 1) return this.#firstThatHolds(batch, row, campaigns, subscribers);
+    const at = this.#inForce(application, batch.startTimeMs[row]);
+    if (at < 0) return 'no_plan';
+    return this.#take(at, batch, row, campaigns, subscribers);
   }
 
-  /** The place in `#plans` of the first plan by order that is in force at the record's start, and whose conditions hold. */
-  #firstThatHolds(batch: FlowBatch, row: number): number {
+  /** Takes the first plan by order that is in force at the record's start and whose conditions hold; else the last one says why not. */
+  #firstThatHolds(
+    batch: FlowBatch,
+    row: number,
+    campaigns: Campaigns | null,
+    subscribers: SubscriberTable,
+  ): Reason | null {
     const plans = this.#plans;
     const application = batch.application[row];
     const [startTimeMs, endTimeMs, network] = [batch.startTimeMs[row], batch.endTimeMs[row], batch.network[row]];
     const end = this.#begins[application + 1];
-    let none = NONE_IN_FORCE;
+    let reason: Reason = 'no_plan';
     for (let at = this.#begins[application]; at < end; at += PLAN_DOUBLES) {
       if (startTimeMs < plans[at + FROM_MS] || startTimeMs >= plans[at + TO_MS]) continue;
-      none = NONE_HOLDS;
       const plan = plans[at + PLAN];
       const hours = this.#hours[plan];
-      if (hours !== null && !isInHours(hours, startTimeMs, endTimeMs)) continue;
-      if (this.network.areMet(plan, network)) return at;
+      if ((hours !== null && !isInHours(hours, startTimeMs, endTimeMs)) || !this.network.areMet(plan, network)) {
+        reason = 'conditions_not_met';
+        batch.plan[row] = NO_PLAN;
+        continue;
+      }
+      const refusal = this.#take(at, batch, row, campaigns, subscribers);
+      // A campaign that is not in force for the record leaves it to the next plan.
+      if (refusal === null || campaigns === null || !campaigns.has(plan)) return refusal;
+      reason = refusal;
     }
-    return none;
+    return reason;
   }
 
-  /** The plan's place in `#plans`; NONE_IN_FORCE if there is none. */
+  /** Takes the plan at this place, or says why it does not sponsor the record. */
+  #take(
+    at: number,
+    batch: FlowBatch,
+    row: number,
+    campaigns: Campaigns | null,
+    subscribers: SubscriberTable,
+  ): Reason | null {
+    const plans = this.#plans;
+    const plan = plans[at + PLAN];
+    const startTimeMs = batch.startTimeMs[row];
+    const periodStart = this.#calendars[plans[at + CALENDAR]].startDay(startTimeMs);
+    batch.plan[row] = plan;
+    const closed = campaigns === null ? null : campaigns.closed(plan, periodStart, startTimeMs);
+    if (closed !== null) return closed;
+    if (((plans[at + COVERED] >>> batch.contentType[row]) & 1) === 0) return 'content_not_covered';
+    if (campaigns?.excludes(plan, batch, row, subscribers)) return 'not_in_audience';
+    batch.periodStart[row] = periodStart;
+    return null;
+  }
+
+  /** The plan's place in `#plans`; NO_PLAN if there is none. */
   #inForce(application: number, timeMs: number): number {
     const plans = this.#plans;
     const begin = this.#begins[application];
@@ -222,6 +264,6 @@ class PlanBook {
     for (let at = this.#begins[application + 1] - PLAN_DOUBLES; at >= begin; at -= PLAN_DOUBLES) {
       if (timeMs >= plans[at + FROM_MS] && timeMs < plans[at + TO_MS]) return at;
     }
-    return NONE_IN_FORCE;
+    return NO_PLAN;
   }
 }

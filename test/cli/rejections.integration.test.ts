@@ -233,4 +233,18 @@ plans:
     const listed = await cli('rejections', 'list', '--format', 'JSONEachRow');
     expect(listed.stdout.trim().split('\n')).toHaveLength(3);
   });
+
+  test('a record whose charge was reversed is not lost as a duplicate of it: it stays in suspense', async () => {
+    await writeFile(zerorate.path('corrected.ndjson'), `${lineOf(1, record(2, 1_048_576))}\n`);
+    const { code, stderr } = await correct('adjust.yaml', ...WHY);
+    expect(stderr).toMatch(
+      /corrected\.ndjson:1: .*would be a duplicate of a record whose charge was reversed.*offset 1, sponsored, reversed by correction 1/,
+    );
+    expect(code).toBe(2);
+    expect((await correct('adjust.yaml', '--dry-run')).code).toBe(1);
+    expect(await one('SELECT toInt32(count()) AS rows FROM suspense WHERE offset = 1')).toEqual({ rows: 1 });
+    const other = { ...record(2, 1_048_576), nodeId: 'corrected' };
+    await writeFile(zerorate.path('corrected.ndjson'), `${lineOf(1, other)}\n`);
+    expect((await correct('adjust.yaml', ...WHY)).stdout).toContain('1 charged');
+  });
 });

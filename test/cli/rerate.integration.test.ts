@@ -99,7 +99,7 @@ test.each<[string, string[], [string, string][], RegExp]>([
     'another currency',
     [],
     [['currency: USD', 'currency: EUR']],
-    /^sponsor chatter has EUR in the catalogue and was charged in USD/,
+    /^sponsor chatter has EUR in the catalogue, and its account is in USD/,
   ],
   ['a catalogue that is not there', ['--catalogue', 'nowhere.yaml'], [], /^nowhere\.yaml: no such catalogue/],
   ['a store that is not there', ['--store', 'nowhere'], [], /no store is there/],

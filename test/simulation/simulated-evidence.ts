@@ -7,7 +7,9 @@ import type {
 } from '../../src/journal/evidence/evidence.ts';
 import type { StoredRow } from '../../src/journal/evidence/stored-columns.ts';
 import { bytesOf, int64Words, strings } from '../../src/platform/clickhouse/native-block.ts';
+import type { CampaignFacts } from '../../src/rating/campaigns/campaigns.ts';
 import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
+import { NO_FACTS } from '../../src/rating/rules.ts';
 import type { NativeRow } from './native-rows.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
 import { countedOf, hex, type Part, type SimulatedJournal } from './simulated-journal.ts';
@@ -69,6 +71,10 @@ export class SimulatedEvidence implements JournalEvidence {
 
   async closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>> {
     return this.#journal.closedAsOf(number);
+  }
+
+  async campaignsAsOf(): Promise<CampaignFacts> {
+    return NO_FACTS.campaigns;
   }
 
   stateBefore({ lane, numbers }: BatchRow, windowRecords: number): LaneState {

@@ -6,7 +6,7 @@ import { NO_PROOF } from '../../src/platform/kafka/log-record.ts';
 import type { LastClosing } from '../../src/rating/catalogue/closed-periods.ts';
 import type { TopicPartition } from '../../src/rating/lane.ts';
 import type { CounterRow, IdentityRow } from '../../src/rating/restored-columns.ts';
-import type { Facts } from '../../src/rating/rules.ts';
+import { type Facts, NO_FACTS } from '../../src/rating/rules.ts';
 import { type NativeRow, nativeRows } from './native-rows.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -216,6 +216,7 @@ export class SimulatedJournal {
     return {
       suspensions: { sponsorIds: this.suspendedAsOf(suspended), number: suspended },
       closings: { lastClosed: this.closedAsOf(closed), number: closed },
+      campaigns: NO_FACTS.campaigns,
     };
   }
 

@@ -9,7 +9,7 @@ import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { rulesByBatch } from '../replay/rules-by-batch.ts';
 import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
 import type { AuditFault } from './invariants.ts';
-import { SecondComputation, secondRules } from './second-computation.ts';
+import { SecondComputation, secondRules, withFacts } from './second-computation.ts';
 import { lastInstantOf } from './second-rules.ts';
 
 export interface SourceAuditOptions {
@@ -36,7 +36,7 @@ export async function* auditSource(
   options: SourceAuditOptions,
 ): AsyncGenerator<AuditFault> {
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
-  const rulesOf = rulesByBatch(evidence, secondRules);
+  const rulesOf = rulesByBatch(evidence, { make: secondRules, change: withFacts });
   const { msisdn, maxFutureSkewMs } = options.recordRules;
   for await (const walked of walk) {
     const { batch, records } = walked;

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { CONTENT_TYPES } from '../../rating/flow-record.ts';
+import { campaignField } from './drawn-campaigns.fixture.ts';
 import { conditions, PLACES } from './drawn-conditions.fixture.ts';
 
 const APPLICATIONS = 4;
-const ZONES = [
+export const ZONES = [
   'UTC',
   'Europe/Berlin',
   'America/Sao_Paulo',
@@ -58,6 +59,10 @@ export const ADDRESSES = [
 ];
 export const TAGS = ['A', 'B', 'C', 'D', 'E', 'É '];
 export const IDENTITIES = ['x', 'y', 'z', 'É '];
+/** Ids of all plans that a drawn catalogue may have. */
+export const PLAN_IDS = Array.from({ length: APPLICATIONS }, (_, i) =>
+  ['first', 'second', 'order-1', 'order-2', 'order-7'].map((name) => `a${i}-${name}`),
+).flat();
 /** What gateways detect of the applications: one is sponsored by it alone. */
 const DETECTED = [{ detectedNames: ['chat'] }, { detectedNames: ['maps'], detection: 'alone' }, {}, {}] as const;
 const iso = (timeMs: number) => new Date(timeMs).toISOString();
@@ -95,6 +100,7 @@ const version = fc.record({
     { arbitrary: fc.dictionary(fc.constantFrom('day', 'week', 'month'), furtherQuota), weight: 2 },
   ),
   latePolicy: fc.constantFrom('adjust', 'refuse'),
+  own: campaignField,
   conditions: fc.option(conditions, { freq: 2, nil: undefined }),
 });
 /** Plans that are looked at before the others, always in force. */
@@ -172,7 +178,7 @@ export const catalogues = fc
   })
   .map(({ policies, tags, aspIdentities, sponsorIdentities, networks, plans, groups }): Catalogue => {
     const drawnPlans = plans.flatMap(({ calendars, turns, ordered }, i) => [
-      ...turns.flatMap(({ kind, windows, ...terms }, turn) => {
+      ...turns.flatMap(({ kind, windows, own, ...terms }, turn) => {
         if (kind === 'gap') return [];
         const calendar = calendars[kind === 'first' ? 0 : 1];
         const further = Object.entries(windows)
@@ -187,9 +193,10 @@ export const catalogues = fc
           ...calendar,
           ...(further.length > 0 && { windows: further }),
           ...terms,
+          ...own,
         };
       }),
-      ...uniqueOrders(ordered).map(({ order, timeZone, terms: { kind: _, windows: __, ...terms } }) => ({
+      ...uniqueOrders(ordered).map(({ order, timeZone, terms: { kind: _, windows: __, own, ...terms } }) => ({
         id: `a${i}-order-${order}`,
         application: `a${i}`,
         version: 1,
@@ -199,6 +206,7 @@ export const catalogues = fc
         timeZone,
         order,
         ...terms,
+        ...own,
       })),
     ]);
     const quotas = groups.flatMap((group, s) => {

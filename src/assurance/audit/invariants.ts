@@ -4,11 +4,13 @@ export const INVARIANTS = {
   counts: 'read = charged + not sponsored + duplicate + rejected, and the rows are as many as the batch says',
   digest: 'every batch’s digest follows from its rows',
   strays: 'no row is outside of a batch',
-  facts: 'entries, closings, corrections and recyclings are numbered without a gap, each number once',
+  facts:
+    'entries, campaign facts, closings, corrections and recyclings are numbered without a gap, each number once, and have the content that they were booked with',
   corrections:
     'every correction reverses the current charge, and charges the same octets again; one without the other is of a correction that read the source',
   monthly_terms:
     'every flat fee, volume rebate and shortfall that a closing posted equals a second computation from its terms and charges',
+  campaigns: 'no batch charges a campaign that is paused, over a cap or for others, by the facts that the batch names',
   duplicates: 'no record is charged twice: the same node, number and content, in any lane or log',
   source:
     'every batch read the records that the source has in its offsets: all of them, each once, with the same content',

@@ -9,14 +9,26 @@ import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { NO_FACTS, Rules } from '../../rating/rules.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { asValue, closedFor, rateValues, testLane, testRecord, testRules } from '../../rating/traffic.fixture.ts';
-import { ADDRESSES, catalogues, IDENTITIES, INSTANTS, mostly, TAGS } from './drawn-catalogues.fixture.ts';
+import { campaignFacts } from './drawn-campaigns.fixture.ts';
+import {
+  ADDRESSES,
+  catalogues,
+  IDENTITIES,
+  INSTANTS,
+  mostly,
+  PLAN_IDS,
+  TAGS,
+  ZONES,
+} from './drawn-catalogues.fixture.ts';
 import { network } from './drawn-conditions.fixture.ts';
 import { type SecondCharge, SecondComputation, type SecondOutcome, secondRules } from './second-computation.ts';
 
 const HOUR_MS = 3_600_000;
+const MSISDNS = ['999000000001', '1999'];
+const KEY = PseudonymKey.ofRoot(Buffer.alloc(32, 3));
 
 function computation(duplicateWindowRecords = 1000): SecondComputation {
-  return new SecondComputation({ pseudonymKey: PseudonymKey.ofRoot(Buffer.alloc(32, 3)), duplicateWindowRecords });
+  return new SecondComputation({ pseudonymKey: KEY, duplicateWindowRecords });
 }
 
 describe('computed by hand', () => {
@@ -133,7 +145,7 @@ const drawnRecord = fc
     nodeId: fc.constantFrom('gw-1', 'gw-2', '1 gw-1'),
     // Few identities that meet one another, among many that do not.
     localSequenceNumber: fc.oneof(fc.nat({ max: 4 }), fc.maxSafeNat(), fc.maxSafeNat()),
-    servedMsisdn: mostly(fc.constantFrom('999000000001', '1999'), fc.constant('no digits')),
+    servedMsisdn: mostly(fc.constantFrom(...MSISDNS), fc.constant('no digits')),
     startTime: fc
       .tuple(
         fc.constantFrom(...INSTANTS),
@@ -192,6 +204,7 @@ const lanes = fc.record({
       catalogue: fc.constantFrom(0, 0, 1),
       suspended: fc.constantFrom([], [], [], [], ['s0'], ['s1'], ['s0', 's1']),
       closed: fc.oneof(fc.constant({}), fc.dictionary(fc.constantFrom('s0', 's1'), closedMonth)),
+      campaigns: campaignFacts(PLAN_IDS, INSTANTS, ZONES, MSISDNS, KEY),
     }),
     { minLength: 1, maxLength: 4 },
   ),
@@ -272,8 +285,9 @@ test('the engine and the second computation agree on every record', () => {
     fc.property(lanes, ({ windowRecords, catalogues, batches }) => {
       const lane = testLane(windowRecords);
       const computed = computation(windowRecords);
-      for (const { values, catalogue, suspended, closed } of batches) {
+      for (const { values, catalogue, suspended, closed, campaigns } of batches) {
         const facts = {
+          campaigns,
           suspensions: { sponsorIds: new Set<string>(suspended), number: 1 },
           closings: { lastClosed: new Map(Object.entries(closed)), number: 1 },
         };

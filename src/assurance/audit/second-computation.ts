@@ -4,6 +4,7 @@ import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '.
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
+import { whyCampaignPaysNothing } from './second-campaigns.ts';
 import { recognise, type SecondApplication } from './second-evidence.ts';
 import {
   firstDayOfPeriod,
@@ -14,7 +15,7 @@ import {
   secondPlanFor,
 } from './second-rules.ts';
 
-export { type SecondRules, secondRules } from './second-rules.ts';
+export { type SecondRules, secondRules, withFacts } from './second-rules.ts';
 
 const BASIS_POINTS = 10_000n;
 const LARGEST_BOOKABLE = 2n ** 53n - 1n;
@@ -124,7 +125,14 @@ export class SecondComputation {
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
-    const found = secondPlanFor(rules, application.id, record);
+    let named: string | undefined;
+    const subscriberOf = () => {
+      named ??= this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+      return named;
+    };
+    const found = secondPlanFor(rules, application.id, record, (plan) =>
+      whyCampaignPaysNothing(rules, plan, record, subscriberOf),
+    );
     if (typeof found === 'string') return ended(found, application);
     const { plan, octets } = found;
     const share = plan.document.content[record.contentType ?? 'unknown'];
@@ -134,7 +142,7 @@ export class SecondComputation {
     const periodStart = firstDayOfPeriod(rules, plan.document, startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
-    const subscriber = this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+    const subscriber = subscriberOf();
     const { id: planId, version: planVersion } = plan.document;
     const key = counterKey(subscriber, planId, periodStart);
     const limits = plan.limits

@@ -74,7 +74,7 @@ function datesOf(from: string, to: string | null): { fromMs: number; toMs: numbe
   return { fromMs: Date.parse(from), toMs: to === null ? Number.POSITIVE_INFINITY : Date.parse(to) };
 }
 
-function microsOf(decimal: string): bigint {
+export function microsOf(decimal: string): bigint {
   const [units, decimals = ''] = decimal.split('.');
   return BigInt(units + decimals.padEnd(MICROS_DECIMALS, '0'));
 }

@@ -1,4 +1,5 @@
 import type { FlowRecord } from '../../rating/flow-record.ts';
+import type { Reason } from '../../rating/outcome.ts';
 import type { Facts } from '../../rating/rules.ts';
 import { isWherePlanned, partInHours, type SecondPlaces, secondPlaces } from './second-conditions.ts';
 import { type SecondEvidence, secondEvidence } from './second-evidence.ts';
@@ -9,7 +10,7 @@ export { priceOf, type SecondPlan } from './second-plans.ts';
 const DAY_MS = 86_400_000;
 const SET_BACK_MINUTES = 180;
 
-/** The rules of one batch for the second computation: a catalogue, the suspensions, and the closings. Opaque to callers. */
+/** The rules of one batch for the second computation: a catalogue, and the facts. Opaque to callers. */
 export interface SecondRules extends SecondEvidence {
   /** Sponsor and currency, by application id. */
   payers: ReadonlyMap<string, { sponsorId: string; currency: string }>;
@@ -19,6 +20,8 @@ export interface SecondRules extends SecondEvidence {
   suspendedSponsorIds: ReadonlySet<string>;
   /** By sponsor id: a day of the last closed month, and the latest end of the periods that are closed with it. */
   lastClosed: ReadonlyMap<string, { month: number; endedByMs: number }>;
+  /** What was decided about campaigns, by plan id. */
+  campaigns: Facts['campaigns']['states'];
   /** Formats the local calendar date of an instant, by time zone. */
   calendars: ReadonlyMap<string, Intl.DateTimeFormat>;
   /** Cache: was a period over at an instant? */
@@ -27,9 +30,9 @@ export interface SecondRules extends SecondEvidence {
 
 /**
  * Compiles a catalogue's canonical JSON and the facts as of the batch. Costs a millisecond: reuse it for batches with the
- * same rules.
+ * same catalogue.
  */
-export function secondRules(canonicalJson: string, { suspensions, closings }: Facts): SecondRules {
+export function secondRules(canonicalJson: string, facts: Facts): SecondRules {
   const document: Document = JSON.parse(canonicalJson);
   const { sponsors, applications, plans, quotas = [] } = document;
   const currencies = new Map(sponsors.map(({ id, currency }) => [id, currency]));
@@ -45,10 +48,22 @@ export function secondRules(canonicalJson: string, { suspensions, closings }: Fa
       ]),
     ),
     places: secondPlaces(document),
-    suspendedSponsorIds: suspensions.sponsorIds,
-    lastClosed: closings.lastClosed,
+    ...factsIn(facts),
     calendars: new Map([...plans, ...quotas].map(({ timeZone }) => [timeZone, calendarOf(timeZone)])),
     periodsOver: new Map(),
+  };
+}
+
+/** Returns the same rules with other facts. */
+export function withFacts(rules: SecondRules, facts: Facts): SecondRules {
+  return { ...rules, ...factsIn(facts) };
+}
+
+function factsIn({ suspensions, closings, campaigns }: Facts) {
+  return {
+    suspendedSponsorIds: suspensions.sponsorIds,
+    lastClosed: closings.lastClosed,
+    campaigns: campaigns.states,
   };
 }
 
@@ -73,23 +88,26 @@ export function lastInstantOf(timestampMs: number | null, bookingDay: number, ma
 }
 
 /**
- * Returns the first plan of an application that is in force when a record starts, from `effectiveFrom` on and before `effectiveTo`, and
- * whose conditions hold, with the record's octets that lie in its hours; or why there is none.
+ * Returns the first plan of an application that is in force when a record starts, from `effectiveFrom` on and before `effectiveTo`, whose
+ * conditions hold and that `paysNothing` has nothing against, with the record's octets that lie in its hours; or why the last one is
+ * not the plan.
  */
 export function secondPlanFor(
   { plans, places }: SecondRules,
   applicationId: string,
   record: FlowRecord,
-): { plan: SecondPlan; octets: bigint } | 'no_plan' | 'conditions_not_met' {
+  paysNothing: (plan: SecondPlan) => Reason | null,
+): { plan: SecondPlan; octets: bigint } | Reason {
   const { startTime } = record;
-  const inForce = (plans.get(applicationId) ?? []).filter(
-    ({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs,
-  );
-  for (const plan of inForce) {
+  let why: Reason = 'no_plan';
+  for (const plan of plans.get(applicationId) ?? []) {
+    if (startTime < plan.fromMs || plan.toMs <= startTime) continue;
     const octets = isWherePlanned(plan.document, record, places) ? partInHours(plan.document, record) : null;
-    if (octets !== null) return { plan, octets };
+    const refusal = octets === null ? 'conditions_not_met' : paysNothing(plan);
+    if (octets !== null && refusal === null) return { plan, octets };
+    why = refusal ?? why;
   }
-  return inForce.length === 0 ? 'no_plan' : 'conditions_not_met';
+  return why;
 }
 
 /**

@@ -9,9 +9,9 @@ import { Lane } from '../../rating/lane.ts';
 import { classifyBatch, rateBatch } from '../../rating/pipeline.ts';
 import type { RecordRules } from '../../rating/record/record-limits.ts';
 import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
-import { type Facts, Rules } from '../../rating/rules.ts';
+import { Rules } from '../../rating/rules.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
-import { rulesByBatch } from './rules-by-batch.ts';
+import { type RuleMaker, rulesByBatch } from './rules-by-batch.ts';
 
 export interface ReplayOptions {
   pseudonymKey: PseudonymKey;
@@ -33,7 +33,7 @@ export interface ReplayedBatch {
 }
 
 /**
- * Rates batches again from the source, with the catalogue, the suspensions and the closings that each of them names, through
+ * Rates batches again from the source, with the catalogue and the facts that each of them names, through
  * the engine's own pipeline. A lane starts with the journal's state before its first batch here.
  */
 export async function* replayBatches(
@@ -43,7 +43,7 @@ export async function* replayBatches(
 ): AsyncGenerator<ReplayedBatch> {
   const lanes = new Map<string, { lane: Lane; next: number }>();
   const pseudonymKey = new BookedPseudonyms(options.pseudonymKey);
-  const rulesOf = rulesByBatch(evidence, compiledRules);
+  const rulesOf = rulesByBatch(evidence, COMPILED);
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane_sequence } = batch.numbers;
@@ -76,9 +76,10 @@ function expectBooked(
   return rows.length;
 }
 
-function compiledRules(canonicalJson: string, facts: Facts): Rules {
-  return new Rules(catalogueFromCanonicalJson(canonicalJson), facts);
-}
+const COMPILED: RuleMaker<Rules> = {
+  make: (canonicalJson, facts) => new Rules(catalogueFromCanonicalJson(canonicalJson), facts),
+  change: (rules, facts) => rules.with(facts),
+};
 
 async function laneBefore(evidence: JournalEvidence, batch: BatchRow, options: ReplayOptions): Promise<Lane> {
   const lane = new Lane(options);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { auditJournal } from '../../assurance/audit/audit.ts';
+import { auditCampaigns } from '../../assurance/audit/audit-campaigns.ts';
 import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
 import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import { auditQuotas } from '../../assurance/audit/audit-quotas.ts';
@@ -36,6 +37,7 @@ const OF_THE_JOURNAL: readonly Invariant[] = [
   'strays',
   'facts',
   'corrections',
+  'campaigns',
   'duplicates',
 ];
 const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
@@ -88,6 +90,7 @@ async function audit(options: AuditOptions): Promise<void> {
       ),
     );
     await report(auditFacts(store));
+    await report(auditCampaigns(store));
     await report(auditDuplicates(store));
     const read =
       config === null ? null : await againstSource(config, store, evidence, batches, logger, progress, report);

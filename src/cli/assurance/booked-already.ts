@@ -1,5 +1,6 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Decoder } from '../../rating/flow-record.ts';
+import { recyclingOf } from '../../rating/lane.ts';
 import { outcomeInWords, REASON_CODE } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
@@ -9,6 +10,8 @@ export interface BookedAlready {
   text: string;
   /** What becomes of the record if it comes now, in words; null: the window of duplicates has passed the first one. */
   outcome: string | null;
+  /** The correction that reversed the recycling which claimed the identity; null: none did. */
+  reversedBy: number | null;
 }
 
 /** A look-up that takes longer says so, and is no reason to read the whole journal of a year. */
@@ -50,12 +53,25 @@ export async function bookedAlready(
   const isSame = Number(seen.fingerprint) === fingerprintOf(record);
   const isInWindow = (await positionOf(store, seen.lane)) < Number(seen.ordinal) + windowRecords;
   const content = isSame ? 'the same content' : 'other content';
-  const place = `booked already at ${await placeOf(store, seen, nodeId, localSequenceNumber)}`;
+  const reversedBy = await reversalOf(store, seen.topic);
+  const reversed = reversedBy === null ? '' : `, reversed by correction ${reversedBy}`;
+  const place = `booked already at ${await placeOf(store, seen, nodeId, localSequenceNumber)}${reversed}`;
   const then = isInWindow ? '' : `; the window of ${windowRecords} records has passed it: another one would be charged`;
   return {
     text: `${place} (batch ${seen.lane}@${seen.batch}), with ${content}${then}`,
     outcome: isInWindow ? outcomeInWords(REASON_CODE[isSame ? 'duplicate' : 'conflicting_duplicate']) : null,
+    reversedBy,
   };
+}
+
+/** Returns the correction that reversed the recycling of a log; null: there is none, or the log is of no recycling. */
+async function reversalOf(store: Store, topic: string): Promise<number | null> {
+  const recycling = recyclingOf(topic);
+  if (recycling === null) return null;
+  const [head] = await store.query<{ number: number }>(
+    `SELECT number FROM corrections WHERE kind = 'head' AND recycling = ${recycling} LIMIT 1`,
+  );
+  return head === undefined ? null : Number(head.number);
 }
 
 async function positionOf(store: Store, lane: string): Promise<number> {

@@ -18,6 +18,8 @@ import { bookedAlready } from './booked-already.ts';
 export interface CorrectedPreview extends RecordPreview {
   record: CorrectedRecord;
   repeats: string;
+  /** It repeats a record whose charge was reversed: it would be booked, and charged to no sponsor. */
+  isLost: boolean;
 }
 
 /** What each record of a plan that is not booked yet would become, with the facts and the counters of now. Books nothing. */
@@ -48,7 +50,8 @@ export async function previewRecycling(
     const isSeen = preview.reason === 'duplicate' || preview.reason === 'conflicting_duplicate';
     const booked = isSeen ? await bookedAlready(store, record.value, decodeJson, duplicateWindowRecords) : null;
     const repeats = booked?.text ?? (first === undefined ? '' : `line ${first} has the same identity`);
-    corrected.push({ ...preview, record, repeats: isSeen ? repeats : '' });
+    const isLost = preview.reason === 'duplicate' && (booked?.reversedBy ?? null) !== null;
+    corrected.push({ ...preview, record, repeats: isSeen ? repeats : '', isLost });
   }
   return corrected;
 }
@@ -61,15 +64,24 @@ function recordsByPlace(logs: readonly RecycledLog[]): Map<string, CorrectedReco
   );
 }
 
-/** The records that would be rejected again, by line. */
+/** The records that would be rejected again, or lost, by line. */
 export function refusedFaults(previews: readonly CorrectedPreview[]): LineFault[] {
   return previews
-    .filter(({ outcome }) => outcome === 'rejected')
-    .map(({ record, reason, detail, repeats }) => ({
-      line: record.line,
-      message: `${recordPlaceOf(record)}: would be rejected again (${reason}): ${[detail, repeats].filter(Boolean).join('; ')}; nothing was claimed`,
-    }))
+    .filter(isRefused)
+    .map(({ record, reason, detail, repeats, isLost }) => {
+      const would = isLost ? LOST : `would be rejected again (${reason})`;
+      const said = [detail, repeats].filter(Boolean).join('; ');
+      return { line: record.line, message: `${recordPlaceOf(record)}: ${would}: ${said}; nothing was claimed` };
+    })
     .sort((a, b) => a.line - b.line);
+}
+
+const LOST =
+  'would be a duplicate of a record whose charge was reversed, so that no sponsor pays for it. Give it another nodeId, or wait until the ' +
+  'window of duplicates has passed';
+
+function isRefused({ outcome, isLost }: CorrectedPreview): boolean {
+  return outcome === 'rejected' || isLost;
 }
 
 /** A line for each record that is a duplicate, with what of and where. */
@@ -103,10 +115,10 @@ export function formatPreviews({ known, next }: RecyclingPlan, previews: readonl
     { title: '', cell: ({ currency }) => currency },
     { title: '', cell: said },
   ]);
-  const refused = rows.filter(({ outcome }) => outcome === 'rejected').length;
+  const refused = rows.filter(isRefused).length;
   const end =
     refused === 0
       ? 'nothing was booked: without --dry-run, and with --why, it is'
-      : `nothing was booked, and nothing would be: ${counted(refused, 'record')} would be rejected again`;
+      : `nothing was booked, and nothing would be: ${counted(refused, 'record')} would be rejected again or lost`;
   return [head, ...(rows.length === 0 ? ['every record is booked already'] : [table]), end].join('\n');
 }

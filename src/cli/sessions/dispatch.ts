@@ -163,7 +163,7 @@ function catalogueReload(
   };
   return new CatalogueReload({
     path: live.config.catalogue,
-    hash: catalogue.hash,
+    catalogue,
     counted: packCounts(catalogue),
     reloadIntervalMs: 0,
     compile: checked,

@@ -48,8 +48,9 @@ async function filesAgain(
   format: FlowFileFormat | undefined,
   store: Store,
 ): Promise<SourceAgain> {
-  // As for booking, but nothing is held back: what is booked may be all that there is.
-  const options = { ...fileOptions(config, files, format), isFinal: true, isRewritten: false };
+  // As for booking, but nothing is held back: what is booked may be all that there is. Of a packed file that is still written a run
+  // has booked what is whole.
+  const options = { ...fileOptions(config, files, format), isFinal: true, mayBeCut: true, isRewritten: false };
   const booked = bookedLogsOf(store);
   const openings = new Map<string, FileSourceOptions>();
   for (const file of await listFlowFiles(files, format)) {

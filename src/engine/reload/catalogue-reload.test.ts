@@ -26,7 +26,13 @@ async function put(content: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-function reloading(options: { reloadIntervalMs?: number; take?: (catalogue: Catalogue) => Promise<void> } = {}) {
+interface Options {
+  reloadIntervalMs?: number;
+  take?: (catalogue: Catalogue) => Promise<void>;
+  refusals?: (catalogue: Catalogue) => Promise<readonly string[]>;
+}
+
+function reloading(options: Options = {}) {
   const outcomes: ReloadOutcome[] = [];
   const taken: Catalogue[] = [];
   const lines: string[] = [];
@@ -37,10 +43,11 @@ function reloading(options: { reloadIntervalMs?: number; take?: (catalogue: Cata
   };
   const reload = new CatalogueReload<Catalogue>({
     path,
-    hash: FIRST.hash,
+    catalogue: FIRST,
     counted: packCounts(FIRST),
     reloadIntervalMs: options.reloadIntervalMs ?? 0,
     compile: compileCatalogue,
+    ...(options.refusals !== undefined && { refusals: options.refusals }),
     take: options.take ?? (async (catalogue) => void taken.push(catalogue)),
     onReloaded: (outcome) => outcomes.push(outcome),
     clock: {
@@ -101,6 +108,21 @@ test('a plan keeps its period and time zone, also over a catalogue without it', 
   await reload.reload();
   expect(outcomes).toEqual(['taken', 'refused']);
   expect(lines[1]).toMatch(/plans\[0\]\.period: week differs from day/);
+});
+
+test('a sponsor keeps its currency, and what the accounts refuse is not taken over', async () => {
+  let refusals: readonly string[] = [];
+  const { reload, outcomes, lines } = reloading({ refusals: async () => refusals });
+  await put(text((json) => json.replace('"currency":"USD"', '"currency":"EUR"')));
+  await reload.reload();
+  refusals = ['its account is in JPY'];
+  await put(text((json) => json.replace('"0.05"', '"0.06"')));
+  await reload.reload();
+  refusals = [];
+  await reload.reload();
+  expect(outcomes).toEqual(['refused', 'refused', 'taken']);
+  expect(lines[0]).toMatch(/sponsor \w+ has EUR in the catalogue, and its account is in USD/);
+  expect(lines[1]).toContain('its account is in JPY');
 });
 
 test('a file is read when it has changed since the last look', async () => {

@@ -1,5 +1,7 @@
 import { type FileVersions, fileVersion } from '../../evidence/catalogue-file.ts';
+import { otherCurrencies } from '../../journal/account-currencies.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { CatalogueTerms } from '../../rating/catalogue.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
 import type { CompileCatalogue, PackedCounts } from './compile-catalogue.ts';
 
@@ -7,16 +9,21 @@ import type { CompileCatalogue, PackedCounts } from './compile-catalogue.ts';
 const SHOWN_FAULTS = 20;
 const RATED = 'the next batches are rated with another catalogue';
 
+/** What a reload asks of a catalogue, in whatever form it is. */
+type NamedCatalogue = Pick<CatalogueTerms, 'hash' | 'sponsors'>;
+
 export interface CatalogueReloadOptions<C> {
   path: string;
-  /** Hash of the initial catalogue. */
-  hash: string;
+  /** The initial one. */
+  catalogue: NamedCatalogue;
   /** Of the initial catalogue, as `packCounts` gives it. */
   counted: PackedCounts;
   /** Interval of checks for a changed file, the catalogue’s or a part’s; 0: only when `reload` is called. */
   reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
   compile: CompileCatalogue<C>;
+  /** Returns why the store's accounts cannot continue with a catalogue; absent: they always can. */
+  refusals?: (catalogue: C) => Promise<readonly string[]>;
   /**
    * Resolves when the next batches are rated with it, and it is kept in the store. Rejects when the store did not keep it.
    */
@@ -33,11 +40,13 @@ export interface CatalogueReloadOptions<C> {
  * plan would count otherwise than before, is refused: the reasons are logged, and the engine keeps its catalogue. Inert
  * until `start`.
  */
-export class CatalogueReload<C extends { hash: string }> {
+export class CatalogueReload<C extends NamedCatalogue> {
   readonly #options: CatalogueReloadOptions<C>;
   #hash: string;
   /** Of every catalogue since the start: a plan that was dropped in between still has its counters. */
   #counted: PackedCounts;
+  /** By sponsor, of every catalogue since the start: charges in it may be under way to the store. */
+  #currencies: ReadonlyMap<string, readonly string[]>;
   /** The catalogue's file and its parts at the last look; none: every look finds a change. */
   #seen: FileVersions = {};
   #disarm: (() => void) | null = null;
@@ -46,8 +55,9 @@ export class CatalogueReload<C extends { hash: string }> {
 
   constructor(options: CatalogueReloadOptions<C>) {
     this.#options = options;
-    this.#hash = options.hash;
+    this.#hash = options.catalogue.hash;
     this.#counted = options.counted;
+    this.#currencies = currenciesOf(options.catalogue);
   }
 
   start(): void {
@@ -97,7 +107,11 @@ export class CatalogueReload<C extends { hash: string }> {
       logger.info({ catalogue: kept }, 'the catalogue has not changed');
       return 'unchanged';
     }
+    const changed = otherCurrencies(this.#currencies, catalogue.sponsors);
+    if (changed.length > 0) return this.#refused(changed);
     try {
+      const refusals = (await this.#options.refusals?.(catalogue)) ?? [];
+      if (refusals.length > 0) return this.#refused(refusals);
       await take(catalogue);
     } catch (error) {
       this.#seen = {};
@@ -106,6 +120,7 @@ export class CatalogueReload<C extends { hash: string }> {
     }
     this.#hash = catalogue.hash;
     this.#counted = counted;
+    this.#currencies = new Map([...this.#currencies, ...currenciesOf(catalogue)]);
     logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
   }
@@ -119,4 +134,8 @@ export class CatalogueReload<C extends { hash: string }> {
     );
     return 'refused';
   }
+}
+
+function currenciesOf({ sponsors }: NamedCatalogue): Map<string, string[]> {
+  return new Map(sponsors.map(({ id, currency }) => [id, [currency]]));
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
-import type { CatalogueTerms } from '../../rating/catalogue.ts';
+import type { CatalogueTerms, Sponsor } from '../../rating/catalogue.ts';
 import type { PreparedCatalogue } from '../../rating/prepared-catalogue.ts';
 
 /** Entries of a part, which takes a few milliseconds to read. */
@@ -12,6 +12,7 @@ const ENTRIES_A_PART = 1000;
  */
 export interface PackedCatalogue<C extends CatalogueTerms = PreparedCatalogue> {
   hash: string;
+  sponsors: readonly Sponsor[];
   head: Omit<C, 'applications' | 'plans'>;
   applications: readonly Uint8Array[];
   plans: readonly Uint8Array[];
@@ -22,6 +23,7 @@ export function packCatalogue<C extends CatalogueTerms>(catalogue: C): PackedCat
   const { applications, plans, ...head } = catalogue;
   return {
     hash: catalogue.hash,
+    sponsors: catalogue.sponsors,
     head: inSharedMemory(head) as Omit<C, 'applications' | 'plans'>,
     applications: partsOf(applications).map(packed),
     plans: partsOf(plans).map(packed),

@@ -1,15 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
+import { campaignsIn, type WatchedCampaign } from '../../finance/campaigns/campaign-rules.ts';
+import { CampaignWatcher } from '../../finance/campaigns/campaign-watcher.ts';
+import { otherCurrencies, readAccountCurrencies } from '../../journal/account-currencies.ts';
 import { migrate } from '../../journal/migrate.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import { packagePath } from '../../platform/package-paths.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Progress } from '../../platform/telemetry/terminal-output.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
+import type { Catalogue, CatalogueTerms, Sponsor } from '../../rating/catalogue.ts';
 import { prepareCatalogue } from '../../rating/prepared-catalogue.ts';
 import type { Engine, RunTotals } from '../engine.ts';
 import {
@@ -71,15 +75,23 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
     if (migrations.length > 0) logger.info({ migrations }, 'applied schema migrations');
     const key = await loadKey(config, logger);
     await bookKey(store, key);
+    const [fault] = otherCurrencies(await readAccountCurrencies(store), catalogue.sponsors);
+    if (fault !== undefined) throw new ConfigError(fault);
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
     observer.watch();
     options.onBegin?.(() => tally.sum());
     const threads = successions(options, packed, key, observer);
     const running = threads.map((thread) => thread.running);
     await whileWatchingCredit(options, observer, (watchCredit) =>
-      whileReloading({ config, catalogue, store, logger, running }, observer, watchCredit, () =>
-        runUntilEnd(threads, { config, logger, tally, stop }).finally(() => progress.end()),
-      ),
+      whileWatchingCampaigns(options, observer, (watchCampaigns) => {
+        const watch = (next: CatalogueTerms) => {
+          watchCredit(next.sponsors);
+          watchCampaigns(campaignsIn(next));
+        };
+        return whileReloading({ config, catalogue, store, logger, running }, observer, watch, () =>
+          runUntilEnd(threads, { config, logger, tally, stop }).finally(() => progress.end()),
+        );
+      }),
     );
     return tally.sum();
   } catch (error) {
@@ -168,6 +180,35 @@ async function whileWatchingCredit<T>(
     onChecked(problem) {
       health.report('credit', problem === null ? null : (problem as Error).message);
       if (problem !== null) logger.warn({ err: problem }, 'credit limits could not be looked at; trying again');
+    },
+  });
+  await watcher.check();
+  watcher.start();
+  try {
+    const done = await work((others) => watcher.watch(others));
+    await watcher.stop();
+    if (config.source.kafka === undefined) await watcher.check();
+    return done;
+  } finally {
+    await watcher.stop();
+  }
+}
+
+/** Does the work while caps of campaigns are watched, as credit limits are. */
+async function whileWatchingCampaigns<T>(
+  { config, catalogue, store, logger }: WatchOptions,
+  { health }: Pick<RunObserver, 'health'>,
+  work: (watch: (campaigns: readonly WatchedCampaign[]) => void) => Promise<T>,
+): Promise<T> {
+  const watcher = new CampaignWatcher({
+    store,
+    campaigns: campaignsIn(catalogue),
+    clock: systemClock,
+    checkIntervalMs: config.credit.checkIntervalMs,
+    onBooked: ({ kind, campaignId, why }) => logger.warn({ campaignId, why }, `${kind} of campaign ${campaignId}`),
+    onChecked(problem) {
+      health.report('campaigns', problem === null ? null : (problem as Error).message);
+      if (problem !== null) logger.warn({ err: problem }, 'caps of campaigns could not be looked at; trying again');
     },
   });
   await watcher.check();

@@ -1,13 +1,15 @@
+import { otherCurrencies, readAccountCurrencies } from '../../journal/account-currencies.ts';
 import { ClickHouseJournal } from '../../journal/clickhouse-journal.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { onReloadSignal } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
+import type { Catalogue, CatalogueTerms } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
 import { packCounts } from '../reload/compile-catalogue.ts';
 import { compileInThread } from '../reload/compile-catalogue-thread.ts';
+import { unpackCatalogue } from '../reload/packed-catalogue.ts';
 import type { RunObserver } from './observe-run.ts';
 import { giveCatalogue, type RunningEngine } from './running-engine.ts';
 
@@ -27,19 +29,20 @@ interface ReloadOptions {
 export async function whileReloading<T>(
   { config, catalogue, store, logger, running }: ReloadOptions,
   { catalogue: metrics }: Pick<RunObserver, 'catalogue'>,
-  watchCredit: (sponsors: readonly Sponsor[]) => void,
+  watch: (catalogue: CatalogueTerms) => void,
   work: () => Promise<T>,
 ): Promise<T> {
   const journal = new ClickHouseJournal(store);
   const reload = new CatalogueReload({
     path: config.catalogue,
-    hash: catalogue.hash,
+    catalogue,
     counted: packCounts(catalogue),
     reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
+    refusals: async ({ sponsors }) => otherCurrencies(await readAccountCurrencies(store), sponsors),
     async take(next) {
       await giveCatalogue(running, journal, next);
-      watchCredit(next.head.sponsors);
+      watch(await unpackCatalogue(next));
       metrics.taken(next.hash, next.planCount);
     },
     onReloaded: (outcome) => metrics.reloaded(outcome),

@@ -1,3 +1,4 @@
+import { requireAccountCurrency } from '../../journal/account-currencies.ts';
 import {
   arrayColumn,
   bytesOf,
@@ -57,7 +58,7 @@ export type CloseOutcome =
  */
 export async function closeMonth(store: Store, request: CloseRequest): Promise<CloseOutcome> {
   const { sponsorId, month, nowMs, graceDelayMs = 0 } = request;
-  await findSponsor(store, sponsorId);
+  await requireAccountCurrency(store, await findSponsor(store, sponsorId));
   for (;;) {
     // Read first, so that a closing by another process in the meantime takes this number.
     const number = (await lastNumber(store, 'closings')) + 1;

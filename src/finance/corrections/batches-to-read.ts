@@ -7,7 +7,8 @@ const DAY_MS = 86_400_000;
 
 /**
  * Returns the batches that may have records of a range of periods, by lane and number: of each lane all from the first such batch
- * up to its end, because records may come late. No record starts later than `maxFutureSkewMs` after its log's time, which was checked
+ * up to its end, because records may come late. The last batch with records is always one of them: nothing says when its last record
+ * came. No record starts later than `maxFutureSkewMs` after its log's time, which was checked
  * when it was booked; 0: any record may, so that every batch is returned.
  */
 export async function batchesToRead(
@@ -18,21 +19,21 @@ export async function batchesToRead(
 ): Promise<BatchRow[]> {
   const known = await firstWithUsage(store, range);
   const first = new Map<string, number>();
-  const earlier = new Map<string, BatchRow>();
+  const last = new Map<string, BatchRow>();
   const { fromMs } = timesOf(range);
   const mayHave = (bookingDay: number) =>
     maxFutureSkewMs === 0 || (bookingDay + 1 + SLACK_DAYS) * DAY_MS + maxFutureSkewMs > fromMs;
   for (const batch of batches) {
     const { lane } = batch;
-    const before = earlier.get(lane);
-    earlier.set(lane, batch);
+    const before = last.get(lane);
+    if (batch.gapReason === '') last.set(lane, batch);
     if (first.has(lane) || !mayHave(batch.bookingDay)) continue;
     // The booking day is that of a batch's first record: the last records of the batch before may be of this day, too.
     first.set(lane, (before ?? batch).numbers.lane_sequence);
   }
   return batches.filter(({ lane, numbers: { lane_sequence } }) => {
-    const from = Math.min(first.get(lane) ?? Number.POSITIVE_INFINITY, known.get(lane) ?? Number.POSITIVE_INFINITY);
-    return lane_sequence >= from;
+    const end = last.get(lane)?.numbers.lane_sequence ?? Number.POSITIVE_INFINITY;
+    return lane_sequence >= Math.min(first.get(lane) ?? end, known.get(lane) ?? end, end);
   });
 }
 

@@ -41,7 +41,13 @@ export class ChargesAhead {
     const last = ahead[ahead.length - 1];
     const span = { lane, topic, partition, firstOffset: numbers.first_offset, lastOffset: last.lastOffset };
     const readFor = { applicationIndex: NO_APPLICATIONS, subscribers: this.#subscribers };
-    await readCurrentCharges(this.#store, { charged: 'true', range: this.#range }, span, readFor, this.#charges);
+    await readCurrentCharges(
+      this.#store,
+      { charged: 'true', range: this.#range, isOfAnyTime: true },
+      span,
+      readFor,
+      this.#charges,
+    );
     this.#batches = new Set(ahead);
     return this.#charges;
   }

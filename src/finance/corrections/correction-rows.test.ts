@@ -47,12 +47,6 @@ test('the octets of a reversal and its charge are those of the record, however m
   expect([sponsored[count * 2], own[count * 2]]).toEqual([0n, 0n]);
 });
 
-test('the digest follows from all that is booked', () => {
-  const digest = (head = HEAD, count = 2) => changes(count).finish(head).digest;
-  expect(digest()).toBe(digest());
-  expect(new Set([digest(), digest({ ...HEAD, why: 'another' }), digest(HEAD, 3)]).size).toBe(3);
-});
-
 test('a correction that is too large is refused', () => {
   expect(changes(3, 3).count).toBe(3);
   expect(() => changes(4, 3)).toThrow('more than 3 records change');

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { TIME } from '../../journal/journal-block.ts';
 import {
   arrayColumn,
@@ -164,15 +163,11 @@ export class CorrectionRows {
   }
 
   /** Returns the block's columns but `number`, with the head row, which is the last. Call it once. */
-  finish(head: CorrectionHead): { rows: number; columns: NativeColumn[]; digest: string } {
+  finish(head: CorrectionHead): { rows: number; columns: NativeColumn[] } {
     for (const column of Object.values(this.#columns)) column.pushNothing();
     this.#columns.kind.values()[this.#rows] = KINDS.head;
     const rows = this.#rows + 1;
-    const columns = [...this.#rowColumns(), ...this.#first.columns(rows), ...headColumns(rows, head)];
-    const hash = createHash('sha256');
-    for (const { name, type, bytes } of columns) hash.update(`${name} ${type}\n`).update(bytes);
-    const digest = hash.digest('hex');
-    return { rows, columns: [...columns, onHead('digest', rows, digest)], digest };
+    return { rows, columns: [...this.#rowColumns(), ...this.#first.columns(rows), ...headColumns(rows, head)] };
   }
 
   #rowColumns(): NativeColumn[] {

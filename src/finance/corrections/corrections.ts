@@ -40,13 +40,6 @@ export async function readCorrections(store: Store, afterNumber = 0): Promise<Bo
   }));
 }
 
-export async function digestOfCorrection(store: Store, number: number): Promise<string | null> {
-  const [row] = await store.query<{ digest: string }>(
-    `SELECT digest FROM corrections WHERE kind = 'head' AND number = ${number}`,
-  );
-  return row?.digest ?? null;
-}
-
 /**
  * Returns the first day of the sponsor's first open month, days since 1970-01-01: periods that begin on it or later are
  * open.

@@ -17,6 +17,8 @@ export interface RowSelection {
   /** On `sponsor_id` and `application_id` of a charge. */
   charged: string;
   range: PeriodRange;
+  /** Also charges of records that cannot count in a period with those of the range. */
+  isOfAnyTime?: boolean;
 }
 
 export function rowsOf({ sponsorId, range }: ChargeSelection): RowSelection {
@@ -78,8 +80,12 @@ export function timesOf({ fromDay, toDay }: PeriodRange): { fromMs: number; toMs
   return { fromMs: Math.max(0, fromDay - DAYS_BEFORE) * DAY_MS, toMs: (toDay + DAYS_AFTER) * DAY_MS };
 }
 
-/** In SQL: the rows of `timesOf`. */
-export function mayCountExpression({ range }: Pick<RowSelection, 'range'>): string {
+/** In SQL: the rows of `timesOf`, or all. */
+export function mayCountExpression({
+  range,
+  isOfAnyTime = false,
+}: Pick<RowSelection, 'range' | 'isOfAnyTime'>): string {
+  if (isOfAnyTime) return 'true';
   const { fromMs, toMs } = timesOf(range);
   const time = (timeMs: number) => `fromUnixTimestamp64Milli(toInt64(${timeMs}), 'UTC')`;
   return `start_time >= ${time(fromMs)} AND start_time < ${time(toMs)}`;

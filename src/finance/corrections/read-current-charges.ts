@@ -54,10 +54,11 @@ const DECISION = [
  * none, of the correction that charged it first. The decision is that of the last correction of the record, if there is one; where
  * that is a reversal alone, there is no row.
  */
-function currentRows({ charged, range }: RowSelection, span: LogSpan): string {
+function currentRows(selection: RowSelection, span: LogSpan): string {
+  const { charged } = selection;
   const { lane, topic, partition, firstOffset, lastOffset } = span;
   const place = `topic = ${literal(topic)} AND partition = ${partition} AND offset BETWEEN ${firstOffset} AND ${lastOffset}`;
-  const rows = `lane = ${literal(lane)} AND ${place} AND ${mayCountExpression({ range })}`;
+  const rows = `lane = ${literal(lane)} AND ${place} AND ${mayCountExpression(selection)}`;
   // The journal's are unsigned.
   const decision = DECISION.map((name) => (name === 'sponsored_octets' ? `toInt64(${name}) AS ${name}` : name)).join(
     ', ',

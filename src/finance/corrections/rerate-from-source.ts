@@ -1,10 +1,11 @@
+import { requireAccountCurrency } from '../../journal/account-currencies.ts';
 import { decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { factsByBatch } from '../../journal/evidence/facts-by-batch.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Sponsor } from '../../rating/catalogue.ts';
 import { RECYCLED } from '../../rating/lane.ts';
-import type { Rules } from '../../rating/rules.ts';
+import { NO_FACTS, type Rules } from '../../rating/rules.ts';
 import { batchesToRead } from './batches-to-read.ts';
 import { type BookedSource, recordsLost, sourceDiffers } from './booked-source.ts';
 import type { ReadLog } from './correction-rows.ts';
@@ -13,14 +14,7 @@ import { Difference } from './difference.ts';
 import { type ChargeSelection, rowsOf } from './log-spans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { ReadLane } from './read-lane.ts';
-import {
-  applicationIndexes,
-  type ReratingWatch,
-  refuseOtherAccounts,
-  refuseOtherCurrency,
-  refuseTornPeriods,
-  sponsorIn,
-} from './rerate.ts';
+import { applicationIndexes, type ReratingWatch, refuseOtherAccounts, refuseTornPeriods, sponsorIn } from './rerate.ts';
 import { LEFT_OUT } from './rerate-lane.ts';
 import { readAgain, sourceFault, takeCurrentCharges } from './source-batch.ts';
 
@@ -36,7 +30,7 @@ export interface LeftOut {
   otherSponsors: ReadonlyMap<string, UsageCount>;
   /** Of subscribers who were erased, and whose pseudonym the journal does not have there. */
   nameless: UsageCount;
-  /** Records without a charge whose period begins outside of the range. */
+  /** Records without a charge whose period begins outside of the range, of the batches that were read. */
   outOfRange: UsageCount;
   /** Unsponsored records of recyclings, which are in no source. All of them: nothing else is known of them. */
   recycledRecords: number;
@@ -64,6 +58,7 @@ export async function rerateFromSource(
   watch: ReratingWatch = {},
 ): Promise<SourceRerating> {
   const { evidence, recordRules } = source;
+  await requireAccountCurrency(store, sponsorIn(rules.catalogue, selection.sponsorId));
   const needed = await batchesToRead(store, await evidence.batches(), selection.range, recordRules.maxFutureSkewMs);
   const withRecords = needed.filter(({ gapReason }) => gapReason === '');
   const own = withRecords.filter(({ lane }) => source.hasLane(lane));
@@ -174,8 +169,7 @@ class Rerating {
     const fault = sourceFault(again, this.#charges.records, lane.rating.lane.nodes);
     if (fault !== null) throw sourceDiffers(batch, fault);
     lane.prove(walked);
-    takeCurrentCharges(this.#charges, again, current, { ...this.#selection, nameless }, this.#bookedAs);
-    refuseOtherCurrency(this.#charges, this.#sponsor);
+    takeCurrentCharges(this.#charges, again, current, { sponsorId: this.#sponsor.id, nameless }, this.#bookedAs);
     lane.rating.rateRead(this.#charges, rules, this.#sponsor.id, this.#bookedAs, this.#left);
     this.#readRecords += walked.records.length;
     this.#take(lane);
@@ -195,7 +189,9 @@ class Rerating {
       await readCurrentCharges(this.#store, rowsOf(this.#selection), span, readFor, charges);
       charges.read = null;
       refuseOtherAccounts(charges, this.#rules.catalogue, this.#sponsor);
-      lane.rating.rate(charges);
+      const { campaigns } = await this.#factsOf(batch);
+      const rules = this.#rules.with({ ...NO_FACTS, campaigns });
+      lane.rating.rate(charges, () => rules);
       this.#left.fill(LEFT_OUT.none, 0, charges.records.count);
       this.#recycledRecords += numbers.records_not_sponsored;
       this.#take(lane);

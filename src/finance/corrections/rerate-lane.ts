@@ -66,13 +66,14 @@ export class RerateLane {
 
   /**
    * Decides plan, content, share, quota and price as the engine does; evidence and application stay as booked. A record that
-   * the catalogue does not charge keeps its period, and all of its octets are the subscriber's.
+   * the catalogue does not charge keeps its period, and all of its octets are the subscriber's. `rulesOf`: the rules of a row,
+   * where facts about campaigns differ.
    */
-  rate(charges: CurrentCharges): void {
+  rate(charges: CurrentCharges, rulesOf: (row: number) => Rules = () => this.#rules): void {
     const { records, isInRange } = charges;
     const { plans } = this.#rules.catalogue;
     for (let row = 0; row < records.count; row++) {
-      const reason = this.#choose(charges, row);
+      const reason = this.#choose(charges, row, rulesOf(row));
       if (isInRange[row] === 0) records.reason[row] = charges.reason[row];
       else if (reason !== null) records.reason[row] = REASON_CODE[reason];
     }
@@ -126,7 +127,7 @@ export class RerateLane {
     if (reason !== null) return reason;
     // Another sponsor's application is none that this one has a plan of.
     if (!ofSponsor[records.application[row]]) return 'no_plan';
-    return rules.planBook.choose(records, row, rules.suspended);
+    return rules.planBook.choose(records, row, rules, this.subscribers);
   }
 
   /** Decides whether a row is rated: notes its period, sets `isInRange`, and says in `leftOut` why it is not rated otherwise. */
@@ -159,12 +160,12 @@ export class RerateLane {
     return false;
   }
 
-  #choose(charges: CurrentCharges, row: number): Reason | null {
+  #choose(charges: CurrentCharges, row: number, rules: Rules): Reason | null {
     const { records } = charges;
     if (records.application[row] < 0) return 'no_plan';
     // A sponsored record was not suspended when it was booked.
-    const reason = this.#rules.planBook.choose(records, row, this.#rules.suspended);
-    if (reason === null) this.#notePeriod(charges, row, this.#rules);
+    const reason = rules.planBook.choose(records, row, rules, this.subscribers);
+    if (reason === null) this.#notePeriod(charges, row, rules);
     return reason;
   }
 

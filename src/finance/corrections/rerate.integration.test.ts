@@ -348,7 +348,7 @@ test.each<[string, [string, string][], Partial<CorrectionRequest>, RegExp]>([
     'another currency',
     [['currency: USD', 'currency: EUR']],
     {},
-    /^sponsor acme has EUR in the catalogue and was charged in USD/,
+    /^sponsor acme has EUR in the catalogue, and its account is in USD/,
   ],
   [
     'an application that is another’s',

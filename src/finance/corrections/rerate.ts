@@ -1,3 +1,4 @@
+import { requireAccountCurrency } from '../../journal/account-currencies.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
@@ -5,6 +6,7 @@ import type { PlanPeriod } from '../../rating/rate.ts';
 import type { Rules } from '../../rating/rules.ts';
 import type { SubscriberTable } from '../../rating/subscribers.ts';
 import { dayText } from '../calendar-day.ts';
+import { CampaignRules } from './batch-campaigns.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
@@ -23,7 +25,7 @@ export interface ReratingWatch {
 
 /**
  * Re-rates a sponsor's current charge rows with a catalogue, and books nothing. All records of the periods that begin in the
- * range are rated, in lane order, with counters that start from 0.
+ * range are rated, in lane order, with counters that start from 0, and with the campaign facts of their batches.
  *
  * Throws a ConfigError where the result would not be exact or would move money to another account: another currency, an
  * application of another sponsor, a range that holds a part of a period only, conditions on what the rows do not keep.
@@ -35,6 +37,7 @@ export async function rerate(
   { onChange, onProgress }: ReratingWatch = {},
 ): Promise<Difference> {
   const sponsor = sponsorIn(rules.catalogue, selection.sponsorId);
+  await requireAccountCurrency(store, sponsor);
   const unratable = await readUnratable(store, rules.catalogue.canonicalJson, selection.range);
   const own = unratable.find(({ sponsorId }) => sponsorId === selection.sponsorId);
   if (own !== undefined) throw new ConfigError(own.reason);
@@ -42,6 +45,7 @@ export async function rerate(
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);
   const applicationIndex = applicationIndexes(rules.catalogue);
+  const campaignRules = new CampaignRules(store, rules);
   let laneName: string | null = null;
   let lane = new RerateLane(rules, selection.range);
   for (const span of cutSpans(await readSpans(store, rows), OFFSETS_AT_ONCE)) {
@@ -52,7 +56,7 @@ export async function rerate(
     const { subscribers } = lane;
     await readCurrentCharges(store, rows, span, { applicationIndex, subscribers }, charges);
     refuseOtherAccounts(charges, rules.catalogue, sponsor);
-    lane.rate(charges);
+    lane.rate(charges, await campaignRules.of(span, charges));
     for (let row = 0; row < charges.records.count; row++) {
       if (charges.isInRange[row] === 0) continue;
       difference.add(charges, row);
@@ -75,20 +79,6 @@ export function sponsorIn({ sponsors }: Catalogue, sponsorId: string): Sponsor {
   throw new ConfigError(`the catalogue has no sponsor ${sponsorId}; it has ${sponsors.map(({ id }) => id).join(', ')}`);
 }
 
-/** Throws a ConfigError where the sponsor was charged in another currency. */
-export function refuseOtherCurrency(charges: CurrentCharges, sponsor: Sponsor): void {
-  const { records, isInRange, hasCharge, names } = charges;
-  const [payer, currencyName] = [names.numberOf(sponsor.id), names.numberOf(sponsor.currency)];
-  for (let row = 0; row < records.count; row++) {
-    if (isInRange[row] === 0 || hasCharge[row] === 0 || charges.sponsor[row] !== payer) continue;
-    if (charges.currency[row] === currencyName) continue;
-    throw new ConfigError(
-      `sponsor ${sponsor.id} has ${sponsor.currency} in the catalogue and was charged in ` +
-        `${names.list[charges.currency[row]]}: re-rating cannot change the currency of an account, so keep ${names.list[charges.currency[row]]}`,
-    );
-  }
-}
-
 /** Throws a ConfigError where charges would move to another account. All of them are the sponsor's. */
 export function refuseOtherAccounts(
   charges: CurrentCharges,
@@ -96,7 +86,6 @@ export function refuseOtherAccounts(
   sponsor: Sponsor,
 ): void {
   const { records, isInRange } = charges;
-  refuseOtherCurrency(charges, sponsor);
   for (let row = 0; row < records.count; row++) {
     if (isInRange[row] === 0) continue;
     const application = applications[records.application[row]];

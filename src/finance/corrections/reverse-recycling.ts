@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { TIME } from '../../journal/journal-block.ts';
 import { fixedColumn, int64Column, type NativeColumn, stringColumn } from '../../platform/clickhouse/native-block.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
@@ -7,7 +6,7 @@ import { ConfigError } from '../../platform/config/config-error.ts';
 import { RECYCLED } from '../../rating/lane.ts';
 import { PSEUDONYM_OCTETS } from '../../rating/subscribers.ts';
 import { bookFact, lastNumber } from '../book-fact.ts';
-import { digestOfCorrection, readCorrections } from './corrections.ts';
+import { readCorrections } from './corrections.ts';
 
 const DAY_MS = 86_400_000;
 /** `kind` of a correction's rows. */
@@ -83,12 +82,11 @@ export async function reverseRecycling(
     await requireWhole(store, request.recycling);
     const sums = sumsOf(charges);
     if (clock === null) return { outcome: 'preview', sums };
-    const { columns, digest } = reversalColumns(charges, request, clock.nowMs());
+    const columns = reversalColumns(charges, request, clock.nowMs());
     const rows = charges.length + 1;
-    const isOurs = async () => (await digestOfCorrection(store, number)) === digest;
     const numbered = [int64Column('number', 'UInt64', new Float64Array(rows).fill(number)), ...columns];
     const guard = `(SELECT max(number) FROM closings) != ${lastClosing}`;
-    const booked = await bookFact(store, { table: 'corrections', number, columns: numbered, rows, isOurs, guard });
+    const booked = await bookFact(store, { table: 'corrections', number, columns: numbered, rows, guard });
     if (booked === 'booked') return { outcome: 'booked', number, sums };
   }
 }
@@ -174,7 +172,7 @@ function reversalColumns(
   charges: readonly CurrentCharge[],
   { recycling, name, who, why }: ReversalRequest,
   nowMs: number,
-): { columns: NativeColumn[]; digest: string } {
+): NativeColumn[] {
   const rows = charges.length + 1;
   const texts = (column: string, of: (charge: CurrentCharge) => string) =>
     stringColumn(column, [...charges.map(of), '']);
@@ -184,7 +182,7 @@ function reversalColumns(
   const days = charges.map(({ period }) => period);
   const period = (column: string, day: number) =>
     fixedColumn(column, 'Date', Uint16Array.from([...charges.map(() => 0), day]));
-  const columns = [
+  return [
     fixedColumn('kind', 'Int8', Int8Array.from([...charges.map(() => REVERSAL), HEAD])),
     fixedColumn('is_adjustment', 'Bool', Uint8Array.from([...charges.map(({ adjustment }) => adjustment), 0])),
     texts('topic', ({ topic }) => topic),
@@ -224,8 +222,4 @@ function reversalColumns(
     period('period_from', days.length === 0 ? 0 : Math.min(...days)),
     period('period_to', days.length === 0 ? 0 : Math.max(...days) + 1),
   ];
-  const hash = createHash('sha256');
-  for (const { name: column, type, bytes } of columns) hash.update(`${column} ${type}\n`).update(bytes);
-  const digest = hash.digest('hex');
-  return { columns: [...columns, head('digest', digest)], digest };
 }

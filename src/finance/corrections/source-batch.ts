@@ -6,8 +6,7 @@ import type { FlowBatch } from '../../rating/flow-record.ts';
 import type { Names } from '../../rating/names.ts';
 import { failedAtIngress, REASONS } from '../../rating/outcome.ts';
 import type { CurrentCharges } from './current-charges.ts';
-import { timesOf } from './log-spans.ts';
-import { BOOKED_AS, type PeriodRange } from './rerate-lane.ts';
+import { BOOKED_AS } from './rerate-lane.ts';
 
 /** A batch that was read again and decoded, and what the journal has of it. */
 export interface ReadAgain {
@@ -56,18 +55,13 @@ export function takeCurrentCharges(
   charges: CurrentCharges,
   { stored, seen }: ReadAgain,
   current: CurrentCharges,
-  { sponsorId, range, nameless }: { sponsorId: string; range: PeriodRange; nameless: Iterable<number> },
+  { sponsorId, nameless }: { sponsorId: string; nameless: Iterable<number> },
   bookedAs: Uint8Array,
 ): void {
   const { records } = charges;
-  const { fromMs, toMs } = timesOf(range);
   for (const column of [bookedAs, charges.hasCharge, charges.wasCharged, charges.isInRange])
     column.fill(0, 0, records.count);
-  for (const { place } of seen) {
-    const startTimeMs = records.startTimeMs[place];
-    // No other record counts in a period of the range.
-    if (startTimeMs >= fromMs && startTimeMs < toMs) bookedAs[place] = BOOKED_AS.unsponsored;
-  }
+  for (const { place } of seen) bookedAs[place] = BOOKED_AS.unsponsored;
   for (const row of nameless) if (bookedAs[row] !== BOOKED_AS.closed) bookedAs[row] = BOOKED_AS.nameless;
   let row = 0;
   for (const { kind, offset } of stored.rows) {

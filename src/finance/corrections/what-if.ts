@@ -1,6 +1,7 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import type { Rules } from '../../rating/rules.ts';
+import { CampaignRules } from './batch-campaigns.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference, type DifferenceLine, noUsage } from './difference.ts';
 import { cutSpans, readSpans } from './log-spans.ts';
@@ -48,6 +49,7 @@ export async function whatIf(
   const { catalogue } = rules;
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const applicationIndex = applicationIndexes(catalogue);
+  const campaignRules = new CampaignRules(store, rules);
   const selection = { range, charged: sponsorId === null ? 'true' : chargedOrGiven(catalogue, sponsorId) };
   const charged = new Map<string, Charged>();
   const refused = new Map<string, string>();
@@ -67,7 +69,7 @@ export async function whatIf(
       [laneName, lane] = [span.lane, new RerateLane(rules, range)];
     }
     await readCurrentCharges(store, selection, span, { applicationIndex, subscribers: lane.subscribers }, charges);
-    lane.rate(charges);
+    lane.rate(charges, await campaignRules.of(span, charges));
     for (let row = 0; row < charges.records.count; row++) {
       if (charges.isInRange[row] === 0) continue;
       chargedOf(charged, charges, row).difference.add(charges, row);

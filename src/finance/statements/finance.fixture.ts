@@ -116,11 +116,14 @@ export async function bookCorrection(
     `SELECT '${kind}' AS kind, ${common}, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence, content_type, start_time, ` +
     `reason, ${sign}sponsored_octets AS sponsored_octets, ${sign}subscriber_octets AS subscriber_octets, ${micros} AS charge_micros, currency, used_octets_after ` +
     `FROM bookings WHERE origin = 'charge' AND sponsor_id = ${literal(sponsorId)} AND month = '${month}-01'`;
-  const head = `SELECT 'head' AS kind, ${common}`;
+  // As an earlier version has it.
+  const head = `SELECT 'head' AS kind, ${common}, repeat('0', 64) AS digest`;
   const columns =
     'kind, number, correction, booking_date, booked_at, who, why, topic, partition, offset, sponsor_id, application_id, plan_id, plan_version, period_start, subscriber, evidence, content_type, start_time, ' +
     'reason, sponsored_octets, subscriber_octets, charge_micros, currency, used_octets_after';
-  await store.command(`INSERT INTO corrections (kind, number, correction, booking_date, booked_at, who, why) ${head}`);
+  await store.command(
+    `INSERT INTO corrections (kind, number, correction, booking_date, booked_at, who, why, digest) ${head}`,
+  );
   await store.command(`INSERT INTO corrections (${columns}) ${rows('reversal', '-', '-charge_micros')}`);
   await store.command(
     `INSERT INTO corrections (${columns}) ${rows('charge', '', `intDiv(charge_micros * ${factor}, 100)`)}`,

@@ -1,6 +1,8 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { CampaignFacts } from '../../rating/campaigns/campaigns.ts';
 import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
 import type { GapReason } from '../block-rows.ts';
+import { CampaignFactReader } from '../campaign-facts.ts';
 import { JournalReader } from '../clickhouse-journal.ts';
 import { BATCH_NUMBERS } from '../journal-block.ts';
 import { readLastClosings } from '../last-closings.ts';
@@ -13,12 +15,14 @@ export class ClickHouseEvidence implements JournalEvidence {
   readonly #store: Store;
   readonly #reader: JournalReader;
   readonly #stored: StoredBatches;
+  readonly #campaignFacts: CampaignFactReader;
   #batches: Promise<BatchRow[]> | null = null;
 
   constructor(store: Store) {
     this.#store = store;
     this.#reader = new JournalReader(store);
     this.#stored = new StoredBatches(store);
+    this.#campaignFacts = new CampaignFactReader(store);
   }
 
   /** Reads the batches once: a second caller gets the same batches, by which their rows are looked up. */
@@ -77,6 +81,10 @@ export class ClickHouseEvidence implements JournalEvidence {
 
   async closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>> {
     return (await readLastClosings(this.#store, `number <= ${number}`)).lastClosed;
+  }
+
+  campaignsAsOf(number: number): Promise<CampaignFacts> {
+    return this.#campaignFacts.asOf(number);
   }
 
   stateBefore({ lane, numbers }: BatchRow, windowRecords: number): LaneState {

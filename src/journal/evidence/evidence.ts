@@ -1,4 +1,5 @@
 import type { LogRecord, SourceProof } from '../../platform/kafka/log-record.ts';
+import type { CampaignFacts } from '../../rating/campaigns/campaigns.ts';
 import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
 import type { Decoder } from '../../rating/flow-record.ts';
 import type { RestoredCounters, RestoredIdentities } from '../../rating/restored-columns.ts';
@@ -58,6 +59,8 @@ export interface JournalEvidence {
   suspendedAsOf(number: number): Promise<ReadonlySet<string>>;
   /** Returns by sponsor the last month that was closed up to the closing of this number. */
   closedAsOf(number: number): Promise<ReadonlyMap<string, LastClosing>>;
+  /** Returns what was decided about campaigns up to the fact of this number. */
+  campaignsAsOf(number: number): Promise<CampaignFacts>;
   /** Returns all counters, and the identities among the last `windowRecords` records, before a batch. */
   stateBefore(batch: BatchRow, windowRecords: number): LaneState;
   /** Returns identities of earlier generations of a batch's rewritten file. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DocumentFault } from '../../formats/document-fault.ts';
 import { readYamlDocument } from '../../formats/read-yaml-document.ts';
-import type { Application, Catalogue, Plan } from '../catalogue.ts';
+import type { Application, Campaign, Catalogue, Plan } from '../catalogue.ts';
 import type { Claimed, Span } from '../claims.ts';
 import type { DetectionClaim } from '../detection-claims.ts';
 import { formatPortSpan } from '../flow-condition.ts';
@@ -196,6 +196,20 @@ function compilePlan(
     })),
     latePolicy: plan.latePolicy,
     furtherQuotas,
+    ...(plan.campaign !== undefined && { campaign: compileCampaign(plan.campaign) }),
+  };
+}
+
+function compileCampaign({ payment, audience, caps = [] }: NonNullable<PlanDocument['campaign']>): Campaign {
+  return {
+    payment,
+    audience,
+    caps: caps.map(({ per, octets, money, notifyAt = [] }) => ({
+      per,
+      unit: octets === undefined ? ('money' as const) : ('octets' as const),
+      limit: octets ?? micros(money ?? ''),
+      notifyAtBasisPoints: notifyAt,
+    })),
   };
 }
 

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
+import { campaignSchema } from './campaign-document.ts';
 import { locationSchema, networkSchema, planConditionsSchema } from './catalogue-conditions.ts';
 import { id, MAX_AMOUNT, money, time } from './catalogue-fields.ts';
 import { buyerSchema, invoicingSchema } from './catalogue-invoicing.ts';
@@ -242,6 +243,8 @@ const planSchema = z.strictObject({
     .describe(
       `Days after a month is over in which its records may be booked without being late in the statement. Absent: ${SETTLEMENT_DAYS}.`,
     ),
+  /** Absent stays absent, as above. */
+  campaign: campaignSchema.optional(),
 });
 
 const quotaSchema = z.strictObject({

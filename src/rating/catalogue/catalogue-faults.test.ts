@@ -370,3 +370,28 @@ test('of very many unknown references the first ones get a suggestion, and a rep
     }),
   );
 });
+
+test.each<[string, string, string]>([
+  ['without a payment', '{ audience: everyone }', 'payment'],
+  ['for an unknown audience', '{ payment: prepaid, audience: some }', 'audience'],
+  ['with a cap of neither unit', campaignWith('{ per: day }'), 'name either octets or money'],
+  ['with a cap of both units', campaignWith('{ per: day, octets: 1, money: "1" }'), 'name either octets or money'],
+  ['with a cap of no money', campaignWith('{ per: day, money: "0.00" }'), 'expected an amount above 0'],
+  ['with a cap of no octets', campaignWith('{ per: day, octets: 0 }'), 'octets'],
+  ['with a cap for another window', campaignWith('{ per: hour, octets: 1 }'), 'per'],
+  ['with thresholds that do not ascend', campaignWith('{ per: day, octets: 1, notifyAt: [2, 1] }'), 'ascending'],
+  [
+    'with two caps for one window and unit',
+    campaignWith('{ per: day, octets: 1 }, { per: day, money: "1" }, { per: day, octets: 2 }'),
+    'a second cap per day, in octets, after caps[0]: keep the lower one',
+  ],
+])('a campaign %s', (_, campaign, message) => {
+  const faults = faultsWith('quotaOctets: 0', `quotaOctets: 0\n    campaign: ${campaign}`);
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toMatch(/^c\.yaml:\d+:/);
+  expect(faults[0]).toContain(message);
+});
+
+function campaignWith(caps: string): string {
+  return `{ payment: postpaid, audience: everyone, caps: [${caps}] }`;
+}

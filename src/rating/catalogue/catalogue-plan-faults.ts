@@ -1,3 +1,4 @@
+import type { CapDocument } from './campaign-document.ts';
 import type { CatalogueDocument, CatalogueFault, PlanDocument } from './catalogue-document.ts';
 
 /** Times and tiers: plans that end before they begin, plans of one application in force together without an order, gaps in tiers. */
@@ -7,6 +8,7 @@ export function planFaults({ plans }: CatalogueDocument): CatalogueFault[] {
     ...overlaps(plans),
     ...plans.flatMap(tierFaults),
     ...plans.flatMap(reserveFaults),
+    ...plans.flatMap(capFaults),
   ];
 }
 
@@ -74,4 +76,16 @@ function reserveFaults({ quotaOctets, allocateAboveOctets }: PlanDocument, plan:
   if (quotaOctets === null) return [{ path, message: 'has a meaning with a quota only' }];
   if (allocateAboveOctets < quotaOctets) return [];
   return [{ path, message: `expected less than quotaOctets ${quotaOctets}, got ${allocateAboveOctets}` }];
+}
+
+/** Caps that would leave open which of them counts. */
+function capFaults({ campaign }: PlanDocument, plan: number): CatalogueFault[] {
+  const caps = campaign?.caps ?? [];
+  const nameOf = ({ per, octets }: CapDocument) => `per ${per}, in ${octets === undefined ? 'money' : 'octets'}`;
+  return caps.flatMap((cap, at) => {
+    const first = caps.findIndex((other) => nameOf(other) === nameOf(cap));
+    if (first === at) return [];
+    const message = `a second cap ${nameOf(cap)}, after caps[${first}]: keep the lower one`;
+    return [{ path: ['plans', plan, 'campaign', 'caps', at, 'per'], message }];
+  });
 }

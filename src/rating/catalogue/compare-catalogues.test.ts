@@ -22,6 +22,18 @@ test('the same catalogue, written otherwise, differs in nothing', () => {
     'prefixes: ["2001:db8:1::/48", 198.51.100.0/24]',
   ]);
   expect(compareCatalogues(OLD, other)).toEqual([]);
+  const until = (at: string) =>
+    catalogueWith(
+      [
+        'tags: [ANY], prefixes: [198.51.100.0/24,',
+        `tags: [{ tag: ANY }], prefixes: [{ cidr: 198.51.100.0/24, to: ${at} },`,
+      ],
+      ['effectiveFrom: 2026-01-01T00:00:00Z', `effectiveFrom: ${at}`],
+    );
+  const utc = until('2025-12-31T22:00:00Z');
+  expect(compareCatalogues(utc, until('2026-01-01T00:00:00+02:00'))).toEqual([]);
+  expect(compareCatalogues(OLD, utc).filter(({ field }) => field === 'tags')).toEqual([]);
+  expect(compareCatalogues(utc, until('2026-01-01T00:00:00Z')).map(({ field }) => field)).toContain('prefixes');
 });
 
 test.each<[string, [string, string][], Partial<CatalogueChange>[]]>([
@@ -118,16 +130,11 @@ test('a part that is new or gone is one change, in both directions', () => {
   ]);
 });
 
-test('an application that goes to another sponsor concerns the new one, and names the former', () => {
+test('an application that goes to another sponsor concerns both', () => {
   const moved = catalogueWith(['id: by-ip, sponsor: bolt', 'id: by-ip, sponsor: acme']);
+  const move = { part: 'application by-ip', change: 'changed', field: 'sponsor', before: 'bolt', after: 'acme' };
   expect(compareCatalogues(OLD, moved)).toEqual([
-    {
-      sponsorId: 'acme',
-      part: 'application by-ip',
-      change: 'changed',
-      field: 'sponsor',
-      before: 'bolt',
-      after: 'acme',
-    },
+    { sponsorId: 'bolt', ...move },
+    { sponsorId: 'acme', ...move },
   ]);
 });

@@ -48,7 +48,14 @@ const SETS: ReadonlySet<string> = new Set([
   'trackingAreas',
 ]);
 /** Objects that are compared field by field. */
-const NESTED: ReadonlySet<string> = new Set(['accountKeys', 'buyer', 'conditions', 'content', 'volumeRebate']);
+const NESTED: ReadonlySet<string> = new Set([
+  'accountKeys',
+  'buyer',
+  'campaign',
+  'conditions',
+  'content',
+  'volumeRebate',
+]);
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -57,14 +64,25 @@ interface Part {
   fields: Fields;
 }
 
-/** Returns what differs, by sponsor and part, in the order of the catalogue after; what it no longer has comes last. */
+/**
+ * Returns what differs, by sponsor and part, in the order of the catalogue after; what it no longer has comes last. What means the same
+ * in another form is no difference: an instant in another offset, an entry of a list with its name alone.
+ */
 export function compareCatalogues(before: Catalogue, after: Catalogue): CatalogueChange[] {
   const [old, current] = [partsOf(before), partsOf(after)];
   const changes: CatalogueChange[] = [];
   for (const [part, { sponsorId, fields }] of current) {
     const former = old.get(part);
-    if (former === undefined) changes.push({ sponsorId, part, change: 'added', after: fields });
-    else changes.push(...fieldChanges(former.fields, fields).map((change) => ({ sponsorId, part, ...change })));
+    if (former === undefined) {
+      changes.push({ sponsorId, part, change: 'added', after: fields });
+      continue;
+    }
+    // What moves concerns both: one loses the money that the other gets.
+    const concerned = new Set([former.sponsorId, sponsorId]);
+    for (const change of fieldChanges(former.fields, fields)) {
+      for (const id of change.field === 'sponsor' ? concerned : [sponsorId])
+        changes.push({ sponsorId: id, part, ...change });
+    }
   }
   for (const [part, { sponsorId, fields }] of old) {
     if (!current.has(part)) changes.push({ sponsorId, part, change: 'removed', before: fields });
@@ -103,7 +121,7 @@ function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueC
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names.flatMap((name) => {
     const [former, current] = [before[name], after[name]];
-    if (textOf(former) === textOf(current)) return [];
+    if (textOf(former, name) === textOf(current, name)) return [];
     const field = `${path}${name}`;
     if (SETS.has(name)) {
       const lists = pairRedated(without(current, former), without(former, current));
@@ -118,8 +136,8 @@ function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueC
 
 /** Returns the entries of one list that another does not have; a list may be absent. */
 function without(list: unknown, other: unknown): unknown[] {
-  const known = new Set(((other ?? []) as unknown[]).map(textOf));
-  return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entry)));
+  const known = new Set(((other ?? []) as unknown[]).map((entry) => textOf(entryOf(entry))));
+  return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entryOf(entry))));
 }
 
 interface ListChange extends Pick<CatalogueChange, 'redated'> {
@@ -150,15 +168,27 @@ function onceByClaim(entries: readonly unknown[]): Map<string, unknown> {
   return byClaim;
 }
 
-/** Text of an entry without its dates; one without dates is its text alone. */
+/** Text of an entry without its dates. */
 function claimOf(entry: unknown): string {
-  if (typeof entry !== 'object' || entry === null) return String(entry);
+  if (typeof entry !== 'object' || entry === null) return textOf(entry);
   const { from: _from, to: _to, ...claim } = entry as Fields;
-  const values = Object.values(claim);
-  return values.length === 1 ? String(values[0]) : textOf(claim);
+  return textOf(entryOf(claim));
 }
 
-/** Canonical JSON has sorted keys: what is equal has the same text. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value) ?? '';
+/** Returns the name of an entry that has nothing else: `{ tag: CHAT }` is CHAT. */
+function entryOf(entry: unknown): unknown {
+  if (typeof entry !== 'object' || entry === null) return entry;
+  const [only, ...others] = Object.values(entry);
+  return others.length === 0 ? only : entry;
+}
+
+const INSTANTS: ReadonlySet<string> = new Set(['from', 'to', 'effectiveFrom', 'effectiveTo']);
+
+/** Canonical JSON has sorted keys: what is equal has the same text. Instants of named fields are the same in any offset. */
+function textOf(value: unknown, name = ''): string {
+  const canonical = (key: string, field: unknown) => {
+    const at = INSTANTS.has(key || name) && typeof field === 'string' ? Date.parse(field) : Number.NaN;
+    return Number.isNaN(at) ? field : at;
+  };
+  return JSON.stringify(value, canonical) ?? '';
 }

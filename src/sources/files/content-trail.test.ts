@@ -40,11 +40,12 @@ test('gzip data that ends early is the end of a file that is still written, and 
   const packed = gzipSync(Buffer.from('{"a":1}\n'.repeat(10_000)));
   writeFileSync(path, packed.subarray(0, packed.length - 20));
   const file = { path, format: 'ndjson', gzipped: true, totalOctets: packed.length - 20 } as const;
-  const read = async (isFinal: boolean) => {
-    const ending = new FileEnding(isFinal);
+  const read = async (isFinal: boolean, mayBeCut?: boolean) => {
+    const ending = new FileEnding(isFinal, mayBeCut);
     for await (const _ of new ContentTrail().tap(openOctets(file).octets, ending));
-    return ending.heldBack;
+    return { ...ending.heldBack, isFinal: ending.isFinal };
   };
+  expect(await read(true, true)).toMatchObject({ what: expect.stringContaining('ends early'), isFinal: false });
   expect(await read(false)).toMatchObject({ what: expect.stringContaining('gzip data that ends early') });
   await expect(read(true)).rejects.toMatchObject({ code: 'Z_BUF_ERROR' });
   rmSync(directory, { recursive: true });

@@ -25,7 +25,7 @@ export class ContentTrail {
   /** Ends of the records that are read and may still be asked for, in ascending order. */
   pendingEnds: () => Iterable<number> = () => [];
 
-  /** Passes the octets on. Gzip data that ends early is the end of a file that is still being written. */
+  /** Passes the octets on. Gzip data that ends early is the end of a file that is still being written, where the ending allows it. */
   async *tap(octets: Readable, ending: FileEnding, isProven = true): AsyncGenerator<Buffer, void, undefined> {
     try {
       for await (const part of octets as AsyncIterable<Buffer>) {
@@ -35,8 +35,8 @@ export class ContentTrail {
         yield part;
       }
     } catch (error) {
-      if (ending.isFinal || (error as { code?: unknown }).code !== 'Z_BUF_ERROR') throw error;
-      ending.holdBack(0, `gzip data that ends early, after ${this.#readTo} octets unpacked`);
+      const isCut = (error as { code?: unknown }).code === 'Z_BUF_ERROR';
+      if (!isCut || !ending.cutAt(this.#readTo)) throw error;
     }
   }
 

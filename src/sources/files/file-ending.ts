@@ -10,12 +10,27 @@ export interface HeldBack {
  * what it is, a record or a damaged one.
  */
 export class FileEnding {
-  readonly isFinal: boolean;
+  #isFinal: boolean;
+  readonly #mayBeCut: boolean;
   /** Null where the file ends with a whole record. */
   heldBack: HeldBack | null = null;
 
-  constructor(isFinal: boolean) {
-    this.isFinal = isFinal;
+  /** `mayBeCut`: packed data of a final file may end early, too; its end is then taken as that of one that is still written. */
+  constructor(isFinal: boolean, mayBeCut = false) {
+    this.#isFinal = isFinal;
+    this.#mayBeCut = mayBeCut || !isFinal;
+  }
+
+  get isFinal(): boolean {
+    return this.#isFinal;
+  }
+
+  /** Takes packed data that ends early, after so many octets unpacked; returns whether it may. */
+  cutAt(octets: number): boolean {
+    if (!this.#mayBeCut) return false;
+    this.#isFinal = false;
+    this.holdBack(0, `gzip data that ends early, after ${octets} octets unpacked`);
+    return true;
   }
 
   holdBack(octets: number, what: string): void {

@@ -254,6 +254,8 @@ describe('the topic', () => {
     expect(await topicOf(write('elsewhere/flows.ndjson', ndjson('a', 'b')))).toBe(topic);
     expect(await topicOf(write('flows.ndjson', ndjson('a', 'b', 'c')))).toBe(topic);
     expect(await topicOf(write('flows.ndjson.gz', gzipSync(ndjson('a', 'b'))))).toBe(topic);
+    const padded = Buffer.concat([gzipSync(ndjson('a')), gzipSync(ndjson('b')), Buffer.alloc(700)]);
+    expect(await topicOf(write('flows.ndjson.gz', padded))).toBe(topic);
     expect(await topicOf(write('elsewhere/flows.ndjson', `\n\r\n${ndjson('a')}`))).toBe(topic);
   });
 
@@ -337,6 +339,17 @@ describe('the files', () => {
     });
     expect(recorder.calls).toEqual([]);
   });
+
+  test.each([true, false])(
+    'with zeros and more gzip data behind their gzip data are refused (final: %s)',
+    async (isFinal) => {
+      const octets = Buffer.concat([gzipSync(ndjson('a')), Buffer.alloc(512), gzipSync(ndjson('b'))]);
+      await expect(run([write('f.ndjson.gz', octets)], { isFinal })).rejects.toMatchObject({
+        code: 'file_unreadable',
+        message: expect.stringMatching(/the gzip data ends at octet \d+, zeros follow, and other data at octet \d+/),
+      });
+    },
+  );
 });
 
 describe('the run', () => {

@@ -1,8 +1,8 @@
 import { createReadStream, type Dirent, type Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import { pseudoFileSystemOf } from '../../platform/clickhouse/store-directory.ts';
 import {
   FLOW_FILE_ENDINGS,
@@ -45,9 +45,30 @@ export function openOctets(file: FlowFile): { octets: Readable; readOctets: () =
   const stored = createReadStream(file.path, { highWaterMark: READ_OCTETS });
   const readOctets = (): number => stored.bytesRead;
   if (!file.gzipped) return { octets: stored, readOctets };
+  const gunzip = createGunzip({ chunkSize: READ_OCTETS });
   // The pipeline hands an error of either stream to the reader of the last one.
-  const octets = pipeline(stored, createGunzip({ chunkSize: READ_OCTETS }), () => {});
-  return { octets, readOctets };
+  const octets = pipeline(stored, gunzip, () => {});
+  return { octets: Readable.from(allUnpacked(file.path, octets, gunzip), { objectMode: false }), readOctets };
+}
+
+/**
+ * Yields unpacked octets. Rejects with a SourceError where other octets than zeros follow the gzip data: Node's gunzip takes a zero
+ * behind a member as the end, and passes over what comes after it.
+ */
+async function* allUnpacked(path: string, octets: Readable, gunzip: Gunzip): AsyncGenerator<Buffer, void, undefined> {
+  yield* octets as AsyncIterable<Buffer>;
+  const end = gunzip.bytesWritten;
+  let at = end;
+  for await (const part of createReadStream(path, { start: end }) as AsyncIterable<Buffer>) {
+    const found = part.findIndex((octet) => octet !== 0);
+    if (found !== -1) {
+      const message =
+        `${path}: the gzip data ends at octet ${end}, zeros follow, and other data at octet ${at + found}, which a gunzip passes over; ` +
+        'write the file again without the zeros';
+      throw new SourceError('file_unreadable', message, { path });
+    }
+    at += part.length;
+  }
 }
 
 async function filesInDirectory(path: string, format?: FlowFileFormat): Promise<FlowFile[]> {

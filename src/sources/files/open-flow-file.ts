@@ -28,6 +28,8 @@ export interface FlowFileOptions {
   goflow2?: Goflow2Mapping;
   /** Nothing follows: what ends a file is a record, or a damaged one. Absent: it is, too. */
   isFinal?: boolean;
+  /** Gzip data may end early in a final file: what is booked of it is before that. */
+  mayBeCut?: boolean;
   /** Proofs of what is read are asked for, so it is kept for them. */
   isProven?: boolean;
 }
@@ -54,7 +56,7 @@ export interface OpenFlowFile extends FlowFileRecords {
 export async function openFlowFile(file: FlowFile, options: FlowFileOptions): Promise<OpenFlowFile> {
   const { octets, readOctets } = openOctets(file);
   const close = (): void => void octets.destroy();
-  const ending = new FileEnding(options.isFinal ?? true);
+  const ending = new FileEnding(options.isFinal ?? true, options.mayBeCut);
   const trail = new ContentTrail();
   const heldBack = () => ending.heldBack;
   try {

@@ -9,7 +9,8 @@ from
     from {{ source('zerorate', 'outcomes') }}
     where reason in (
         'detected_only', 'no_evidence', 'unknown_tag', 'unknown_identity', 'evidence_conflict', 'tag_missing', 'identity_missing', 'detection_missing',
-        'prefix_missing', 'sponsor_suspended', 'no_plan', 'conditions_not_met', 'content_not_covered'
+        'prefix_missing', 'sponsor_suspended', 'no_plan', 'conditions_not_met', 'campaign_paused',
+        'campaign_unfunded', 'cap_reached', 'content_not_covered', 'not_in_audience'
     )
     -- Batches of before leakage was kept, or with `leakage.maxRows` 0, have none.
     and (topic, partition, last_offset) in (select topic, partition, last_offset from {{ source('zerorate', 'leakage') }})
