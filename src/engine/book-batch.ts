@@ -11,14 +11,14 @@ import {
   type OutcomeCount,
   summarise,
 } from '../rating/batch-summary.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
+import type { CatalogueTerms } from '../rating/catalogue.ts';
 import { FlowBatch } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { classifyBatch, earliestPeriodStart, rateBatch } from '../rating/pipeline.ts';
 import { deriveQuotaUpdates, type QuotaUpdates } from '../rating/quota-updates.ts';
 import type { RecordRules } from '../rating/record/record-limits.ts';
 import { rejectedPayload } from '../rating/record/rejected-payload.ts';
-import type { Rules } from '../rating/rules.ts';
+import type { BatchRules } from '../rating/rules.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
 import type { BatchStep, BatchSteps } from './batch-steps.ts';
 import type { OpenBatch } from './open-batch.ts';
@@ -56,7 +56,7 @@ export interface WorkerPorts extends Partial<Pick<EngineEvents, 'onJournaled' | 
   retry: RetryPolicy;
   publisher: QuotaPublisher;
   /** The rules for the next batch. */
-  rules: () => Promise<Rules>;
+  rules: () => Promise<BatchRules>;
   clock: Clock;
   tracer: Tracer;
   /** Called when a batch is in the journal, before its quota updates are published. */
@@ -261,7 +261,7 @@ interface NamedCount extends Omit<OutcomeCount, 'application'> {
   application: { id: string; sponsorId: string; currency: string } | null;
 }
 
-function namedCount({ application, ...sums }: OutcomeCount, { applications, sponsors }: Catalogue): NamedCount {
+function namedCount({ application, ...sums }: OutcomeCount, { applications, sponsors }: CatalogueTerms): NamedCount {
   if (application < 0) return { application: null, ...sums };
   const { id, sponsor } = applications[application];
   const { id: sponsorId, currency } = sponsors[sponsor];

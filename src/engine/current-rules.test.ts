@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../platform/clickhouse/store.ts';
-import { prefixMapsOf } from '../rating/classify.ts';
+import { prepareCatalogue } from '../rating/prepared-catalogue.ts';
 import { type Facts, NO_FACTS } from '../rating/rules.ts';
 import { CurrentRules } from './engine.ts';
 import { chatCatalogue } from './traffic.fixture.ts';
@@ -18,7 +18,7 @@ function journal() {
 
 test('lanes that ask while the first look is under way wait for it: none begins without knowing who is suspended', async () => {
   const port = journal();
-  const rules = new CurrentRules(chatCatalogue(), port, { monotonicMs: () => 0 });
+  const rules = new CurrentRules(prepareCatalogue(chatCatalogue()), port, { monotonicMs: () => 0 });
   const lanes = [rules.now(), rules.now()];
   expect(port.looks).toHaveLength(1);
   port.looks[0].resolve(SUSPENDED);
@@ -30,14 +30,14 @@ test('lanes that ask while the first look is under way wait for it: none begins 
 test('a catalogue that comes while facts are looked at is not lost, and knows who is suspended', async () => {
   const port = journal();
   let nowMs = 0;
-  const rules = new CurrentRules(chatCatalogue('adjust'), port, { monotonicMs: () => nowMs });
+  const rules = new CurrentRules(prepareCatalogue(chatCatalogue('adjust')), port, { monotonicMs: () => nowMs });
   const first = rules.now();
   port.looks[0].resolve(SUSPENDED);
   await first;
   nowMs = 5000;
   const asked = rules.now();
-  const next = chatCatalogue('refuse');
-  rules.take(next, prefixMapsOf(next));
+  const next = prepareCatalogue(chatCatalogue('refuse'));
+  rules.take(next);
   port.looks[1].resolve(SUSPENDED);
   const { catalogue, suspended } = await asked;
   expect(catalogue).toBe(next);
@@ -46,7 +46,7 @@ test('a catalogue that comes while facts are looked at is not lost, and knows wh
 
 test('a look that failed is made again by the next batch', async () => {
   const port = journal();
-  const rules = new CurrentRules(chatCatalogue(), port, { monotonicMs: () => 0 });
+  const rules = new CurrentRules(prepareCatalogue(chatCatalogue()), port, { monotonicMs: () => 0 });
   const failed = rules.now();
   port.looks[0].reject(new StoreError('store_unreachable', 'down'));
   await expect(failed).rejects.toMatchObject({ code: 'store_unreachable' });

@@ -17,6 +17,7 @@ import type { Catalogue } from '../rating/catalogue.ts';
 import { decodeJson } from '../rating/decode/decode-json.ts';
 import type { FlowRecord } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
+import { prepareCatalogue } from '../rating/prepared-catalogue.ts';
 import type { QuotaUpdate } from '../rating/quota-updates.ts';
 import { PLAIN_RULES } from '../rating/record/record-limits.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
@@ -154,7 +155,7 @@ export function runEngine(
     store: Store;
     catalogue: Catalogue;
     maxRecords?: number;
-  } & Partial<EngineOptions>,
+  } & Omit<Partial<EngineOptions>, 'catalogue'>,
 ): Promise<RunTotals> {
   return new Engine({
     journal: new ClickHouseJournal(options.store),
@@ -163,5 +164,6 @@ export function runEngine(
     retry: { firstDelayMs: 10, maxDelayMs: 100, giveUpAfterMs: 5000 },
     settings: { ...TEST_SETTINGS, ...(options.maxRecords !== undefined && { maxRecords: options.maxRecords }) },
     ...options,
+    catalogue: prepareCatalogue(options.catalogue),
   }).run();
 }

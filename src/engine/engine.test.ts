@@ -3,6 +3,7 @@ import { NOT_RECORDED } from '../journal/block-rows.ts';
 import { type Journal, type QuotaPublisher, QuotaPublisherError } from '../journal/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
+import { prepareCatalogue } from '../rating/prepared-catalogue.ts';
 import { PLAIN_RULES } from '../rating/record/record-limits.ts';
 import { NO_FACTS } from '../rating/rules.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
@@ -70,7 +71,7 @@ function engineOf(end: Error | null, stops: { publisher?: Error; source?: Error 
   const parts = {
     onHalt,
     journal: EMPTY_JOURNAL,
-    catalogue: chatCatalogue(),
+    catalogue: prepareCatalogue(chatCatalogue()),
     source,
     publisher,
     settings,

@@ -5,13 +5,11 @@ import type { Clock } from '../platform/clock.ts';
 import { isFenced } from '../platform/fenced.ts';
 import type { LogRecord, ProveRecord } from '../platform/kafka/log-record.ts';
 import type { BatchSummary } from '../rating/batch-summary.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
-import { Evidence } from '../rating/classify.ts';
 import type { Decoder } from '../rating/flow-record.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { OUTCOMES, type Outcome } from '../rating/outcome.ts';
+import type { PreparedCatalogue } from '../rating/prepared-catalogue.ts';
 import { type Facts, NO_FACTS, Rules } from '../rating/rules.ts';
-import type { WordMaps } from '../rating/word-maps.ts';
 import type { AskBounds, Source, SourceListener } from '../sources/source.ts';
 import type { BookedBatch, EngineEvents, WorkerPorts, WorkerSettings } from './book-batch.ts';
 import { LaneWorker, type SharedMemory, sharedMemory } from './lane-worker.ts';
@@ -20,7 +18,7 @@ import { bookStartPosition, type StartPosition } from './start-position.ts';
 export interface EngineOptions extends Partial<EngineEvents> {
   journal: Journal;
   /** To begin with; `take` gives it another one. */
-  catalogue: Catalogue;
+  catalogue: PreparedCatalogue;
   source: Source;
   publisher: QuotaPublisher;
   settings: WorkerSettings;
@@ -63,8 +61,8 @@ export class Engine {
   }
 
   /** Every lane's next batch is rated with this catalogue, which the store keeps already. */
-  take(catalogue: Catalogue, prefixMaps: WordMaps): void {
-    this.#rules.take(catalogue, prefixMaps);
+  take(catalogue: PreparedCatalogue): void {
+    this.#rules.take(catalogue);
   }
 
   /** Takes no more records and books what it has; `run` resolves when that is done. Before `run`, that ends at once. */
@@ -184,23 +182,23 @@ export const FACTS_MAX_AGE_MS = 1000;
 export class CurrentRules {
   readonly #journal: Pick<Journal, 'facts'>;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  #rules: Rules;
+  #rules: Rules<PreparedCatalogue>;
   #facts: Facts = NO_FACTS;
   #factsAtMs = Number.NEGATIVE_INFINITY;
   /** A read that is under way: calls meanwhile wait for it too. */
   #looking: Promise<void> | null = null;
 
-  constructor(catalogue: Catalogue, journal: Pick<Journal, 'facts'>, clock: Pick<Clock, 'monotonicMs'>) {
+  constructor(catalogue: PreparedCatalogue, journal: Pick<Journal, 'facts'>, clock: Pick<Clock, 'monotonicMs'>) {
     this.#rules = new Rules(catalogue);
     this.#journal = journal;
     this.#clock = clock;
   }
 
-  get catalogue(): Catalogue {
+  get catalogue(): PreparedCatalogue {
     return this.#rules.catalogue;
   }
 
-  async now(): Promise<Rules> {
+  async now(): Promise<Rules<PreparedCatalogue>> {
     if (this.#clock.monotonicMs() - this.#factsAtMs > FACTS_MAX_AGE_MS) {
       this.#looking ??= this.#look().finally(() => {
         this.#looking = null;
@@ -210,9 +208,9 @@ export class CurrentRules {
     return this.#rules;
   }
 
-  /** The next batches are rated with this catalogue, which the store keeps already. `prefixMaps`: the catalogue's. */
-  take(catalogue: Catalogue, prefixMaps: WordMaps): void {
-    this.#rules = new Rules(catalogue, this.#facts, { evidence: new Evidence(catalogue, prefixMaps) });
+  /** The next batches are rated with this catalogue, which the store keeps already. */
+  take(catalogue: PreparedCatalogue): void {
+    this.#rules = new Rules(catalogue, this.#facts);
   }
 
   async #look(): Promise<void> {

@@ -5,7 +5,7 @@ import { ROWS } from '../rating/kernel/regions.ts';
 import type { TopicPartition } from '../rating/lane.ts';
 import { admit } from '../rating/pipeline.ts';
 import { isLogTime } from '../rating/record/record-limits.ts';
-import type { Rules } from '../rating/rules.ts';
+import type { BatchRules } from '../rating/rules.ts';
 import type { BatchSteps } from './batch-steps.ts';
 import type { RecoveredLane } from './recovery.ts';
 
@@ -35,7 +35,7 @@ export interface OpenBatch {
   /** The lane's memory: the numbers of subscribers and nodes in the batch are its own. */
   state: RecoveredLane;
   batch: FlowBatch;
-  rules: Rules;
+  rules: BatchRules;
   context: IngestContext;
   bookingDay: number;
   steps: BatchSteps;

@@ -1,6 +1,6 @@
 import { NOT_RECORDED } from '../journal/block-rows.ts';
 import type { Journal, LaneHead } from '../journal/journal.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
+import type { CatalogueTerms } from '../rating/catalogue.ts';
 import { Lane } from '../rating/lane.ts';
 import { QuotaAnnouncer, type QuotaUpdates, type ReachedThresholds } from '../rating/quota-updates.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
@@ -57,7 +57,7 @@ export async function unpublishedUpdates(
   journal: Pick<Journal, 'moves' | 'counters'>,
   name: string,
   recovered: RecoveredLane,
-  catalogue: Catalogue,
+  catalogue: CatalogueTerms,
 ): Promise<QuotaUpdates[]> {
   const { sequence, publishedThrough } = recovered.head;
   const beforeLast = Math.max(0, sequence - UNPUBLISHED_BATCHES);
@@ -95,7 +95,7 @@ export async function unpublishedUpdates(
 }
 
 /** Returns the places of plans and further quotas in the catalogue, by `id version`: they share one name space. */
-function termsByVersion({ plans, furtherQuotas }: Catalogue) {
+function termsByVersion({ plans, furtherQuotas }: CatalogueTerms) {
   const placesOf = (list: readonly { id: string; version: number; effectiveFromMs: number }[], isFurther: boolean) =>
     list.map(
       ({ id, version, effectiveFromMs }, index) => [`${id} ${version}`, { index, isFurther, effectiveFromMs }] as const,

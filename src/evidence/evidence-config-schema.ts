@@ -182,6 +182,12 @@ export const evidenceConfigSchema = z
       .default(1)
       .describe('How many people must approve a change before it counts; each by a name of their own.'),
     feeds: z.array(feedSchema).min(1).describe('Published lists of addresses.'),
+    sharedClouds: z
+      .array(path('A list of networks, one a line, or JSON as Amazon’s ip-ranges.json and Google’s cloud.json.'))
+      .default([])
+      .describe(
+        'Clouds whose addresses many tenants use: `check --evidence` warns of an application that is recognised by one of their addresses alone.',
+      ),
   })
   .describe('Evidence feeds: published lists of addresses that become dated parts of the catalogue.');
 

@@ -20,6 +20,7 @@ test('paths are relative to the file, and what is left out has its default', () 
   expect(config).toEqual({
     file: join(folder, 'evidence.yaml'),
     catalogue: join(folder, 'c.yaml'),
+    sharedClouds: [],
     directory: join(folder, 'evidence'),
     approvals: 1,
   });

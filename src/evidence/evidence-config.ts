@@ -22,6 +22,7 @@ export function readEvidenceConfig(file: string): EvidenceConfig {
     file,
     catalogue: resolve(value.catalogue),
     directory: resolve(value.directory),
+    sharedClouds: value.sharedClouds.map(resolve),
     feeds: value.feeds.map((feed): Feed => ({ ...feed, source: absolute(feed.source, resolve) })),
   };
 }

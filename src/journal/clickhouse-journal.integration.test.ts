@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore } from '../engine/engine.fixture.ts';
+import { packCatalogue } from '../engine/reload/packed-catalogue.ts';
 import { chatCatalogue } from '../engine/traffic.fixture.ts';
 import { structureOf } from '../platform/clickhouse/native-block.ts';
 import { systemClock } from '../platform/clock.ts';
 import { summarise } from '../rating/batch-summary.ts';
 import { FlowBatch } from '../rating/flow-record.ts';
 import { Lane } from '../rating/lane.ts';
+import { prepareCatalogue } from '../rating/prepared-catalogue.ts';
 import { Rules } from '../rating/rules.ts';
 import { PseudonymKey } from '../rating/subscribers.ts';
 import { ClickHouseJournal } from './clickhouse-journal.ts';
@@ -91,4 +93,18 @@ test('a batch whose insert was lost, and whose token was not, is booked again, o
   await insertLate(blockOf('c', 2, NOVEMBER_1, OCTOBER_31), 1);
   const rows = await opened.store.query("SELECT lane_sequence AS number FROM journal WHERE lane = 'c' ORDER BY number");
   expect(rows).toEqual([{ number: 1 }, { number: 2 }]);
+});
+
+test.each(['embedded', 'http'] as const)('a catalogue in shared memory is kept once, as it is: %s', async (kind) => {
+  // A process has one embedded store.
+  const { store, close } = kind === 'embedded' ? { ...opened, close: async () => {} } : await OPEN_STORE[kind]();
+  try {
+    const catalogue = chatCatalogue();
+    const { head } = packCatalogue(prepareCatalogue(catalogue));
+    for (let time = 0; time < 2; time++) await new ClickHouseJournal(store).keepCatalogue(head);
+    const kept = await store.query(`SELECT document FROM catalogues WHERE hash = '${catalogue.hash}'`);
+    expect(kept).toEqual([{ document: catalogue.canonicalJson }]);
+  } finally {
+    await close();
+  }
 });

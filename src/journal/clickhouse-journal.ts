@@ -1,10 +1,10 @@
 import { buffer } from 'node:stream/consumers';
-import { nativeBlock, stringColumn, structureOf } from '../platform/clickhouse/native-block.ts';
+import { followingTextColumn, nativeBlock, stringColumn, structureOf } from '../platform/clickhouse/native-block.ts';
 import { type NativeBlockReader, readNative } from '../platform/clickhouse/native-columns.ts';
 import { guarded, literal, type Store } from '../platform/clickhouse/store.ts';
 import { readSuspensionFacts } from '../platform/clickhouse/suspension-facts.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
 import { RECYCLED, rewrittenName, type TopicPartition } from '../rating/lane.ts';
+import type { PreparedCatalogue } from '../rating/prepared-catalogue.ts';
 import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
 import type { Facts } from '../rating/rules.ts';
 import { PSEUDONYM_WORDS } from '../rating/subscribers.ts';
@@ -315,15 +315,15 @@ export class ClickHouseJournal extends JournalReader implements Journal {
     return this.#store.insertBlock((source) => insertStatement(block, source, deadTokens), structureOf(columns), parts);
   }
 
-  async keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {
+  async keepCatalogue({ hash, document }: Pick<PreparedCatalogue, 'hash' | 'document'>): Promise<void> {
     const known = await this.#store.query(`SELECT 1 FROM catalogues WHERE hash = ${literal(hash)} LIMIT 1`);
     if (known.length > 0) return;
     // A block and not a literal: a catalogue with a million prefixes is longer than a statement may be.
-    const columns = [stringColumn('hash', [hash]), stringColumn('document', [canonicalJson])];
+    const columns = [stringColumn('hash', [hash]), followingTextColumn('document', document)];
     await this.#store.insertBlock(
       (source) => `INSERT INTO catalogues (hash, document) SELECT hash, document FROM ${source}`,
       structureOf(columns),
-      nativeBlock(1, columns),
+      [...nativeBlock(1, columns), document],
     );
   }
 }

@@ -11,11 +11,11 @@ import {
 import { NO_PROOF } from '../platform/kafka/log-record.ts';
 import { ENGINE_VERSION } from '../platform/package-paths.ts';
 import type { BatchSummary, Leakage } from '../rating/batch-summary.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
+import type { CatalogueTerms } from '../rating/catalogue.ts';
 import type { FlowBatch } from '../rating/flow-record.ts';
 import type { Lane } from '../rating/lane.ts';
 import { failedAtIngress, isCharged, OUTCOMES, outcomeOf, REASONS } from '../rating/outcome.ts';
-import type { Rules } from '../rating/rules.ts';
+import type { BatchRules } from '../rating/rules.ts';
 import { PSEUDONYM_OCTETS, PSEUDONYM_WORDS } from '../rating/subscribers.ts';
 import { type BatchPlace, BlockMemory, BlockRows, batchDigest, NOT_RECORDED, seenIdentities } from './block-rows.ts';
 
@@ -68,7 +68,7 @@ export function journalBlock(
   summary: BatchSummary,
   place: BatchPlace,
   lane: Lane,
-  rules: Rules,
+  rules: BatchRules,
   memory = new BlockMemory(),
 ): JournalBlock {
   memory.begin();
@@ -185,7 +185,7 @@ function pseudonyms(batch: FlowBatch, { rows, height, memory }: BlockRows, subsc
 function decisionColumns(
   batch: FlowBatch,
   block: BlockRows,
-  { plans, applications, sponsors }: Catalogue,
+  { plans, applications, sponsors }: CatalogueTerms,
 ): NativeColumn[] {
   const { application, plan, reason } = batch;
   const sponsorOf = (code: number) => sponsors[applications[code].sponsor];
@@ -227,7 +227,7 @@ function rejectionColumns(
   return [sparseStringColumn('detail', height, places, detail), sparseStringColumn('payload', height, places, payload)];
 }
 
-function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace, rules: Rules): number[] {
+function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace, rules: BatchRules): number[] {
   return [
     place.firstOffset,
     place.prev,
@@ -245,7 +245,7 @@ function batchNumbers(batch: FlowBatch, summary: BatchSummary, place: BatchPlace
   ];
 }
 
-function outcomeElements(summary: BatchSummary, rules: Rules): { type: string; elements: Uint8Array[] } {
+function outcomeElements(summary: BatchSummary, rules: BatchRules): { type: string; elements: Uint8Array[] } {
   const { counts } = summary;
   return {
     type: 'Tuple(application_id String, reason String, records UInt64, octets UInt64)',
@@ -258,7 +258,7 @@ function outcomeElements(summary: BatchSummary, rules: Rules): { type: string; e
   };
 }
 
-function leakageElements({ rows }: Leakage, rules: Rules): { type: string; elements: Uint8Array[] } {
+function leakageElements({ rows }: Leakage, rules: BatchRules): { type: string; elements: Uint8Array[] } {
   return {
     type:
       'Tuple(application_id String, reason String, prefix String, tag String, node_id String, day UInt16, ' +
@@ -280,7 +280,7 @@ function leakageElements({ rows }: Leakage, rules: Rules): { type: string; eleme
 function quotaMoveElements(
   { quotaMoves, subscriber, offset }: FlowBatch,
   { subscribers, planPeriods, counters }: Lane,
-  { furtherQuotas }: Catalogue,
+  { furtherQuotas }: CatalogueTerms,
 ): { type: string; elements: Uint8Array[] } {
   const { count, counter, quota, row, usedOctets } = quotaMoves;
   const words = new Uint32Array(count * PSEUDONYM_WORDS);

@@ -1,8 +1,8 @@
 import { literal, StoreError } from '../platform/clickhouse/store.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { SourceProof } from '../platform/kafka/log-record.ts';
-import type { Catalogue } from '../rating/catalogue.ts';
 import type { TopicPartition } from '../rating/lane.ts';
+import type { PreparedCatalogue } from '../rating/prepared-catalogue.ts';
 import type { QuotaUpdates } from '../rating/quota-updates.ts';
 import type { RestoredCounters, RestoredIdentities } from '../rating/restored-columns.ts';
 import type { Facts } from '../rating/rules.ts';
@@ -71,7 +71,7 @@ export interface Journal {
   /** Who is suspended now, which months are closed and which campaigns are in force, with the numbers of the last facts that say so. */
   facts(): Promise<Facts>;
   /** Keeps a catalogue under its hash, for those who read the journal later. */
-  keepCatalogue(catalogue: Catalogue): Promise<void>;
+  keepCatalogue(catalogue: Pick<PreparedCatalogue, 'hash' | 'document'>): Promise<void>;
 }
 
 export type QuotaPublisherErrorCode =

@@ -39,8 +39,8 @@ const NO_LEAKAGE: Leakage = { maxRows: 0, rows: [] };
 /** Words behind the batch's numbers for nodes and tags. */
 export interface LeakageNames {
   nodes: readonly string[];
-  /** The catalogue's tags. */
-  tags: readonly string[];
+  /** The catalogue's tags by their numbers, which are not negative. */
+  tags: { at(number: number): string | undefined };
 }
 
 /**
@@ -167,7 +167,7 @@ class LeakageGroups {
       application: application[row],
       reasonCode: reason[row],
       prefix: prefixOf(remoteAddress.subarray(row * 4, row * 4 + 4)),
-      tag: tag === NO_TAG ? '' : (tags[tag] ?? unknownTags.textOf(tag)),
+      tag: tag === NO_TAG ? '' : tag < 0 ? unknownTags.textOf(tag) : (tags.at(tag) ?? ''),
       nodeId: nodes[node[row]],
       day: Math.floor(startTimeMs[row] / DAY_MS),
       records: this.#records[group],

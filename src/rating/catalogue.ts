@@ -6,14 +6,12 @@ import type { NetworkCondition } from './network-conditions.ts';
 import type { PlanHours } from './plan-hours.ts';
 import type { ServiceClaim } from './service-claims.ts';
 
-/** The catalogue ready for rating: ids resolved to indexes, money in micro-units, times in milliseconds. */
-export interface Catalogue {
-  /** SHA-256 of `canonicalJson`, 64 hex digits: the name that a batch was rated under. */
+/** What a catalogue says of sponsors, applications and plans: ids resolved to indexes, money in micro-units, times in milliseconds. */
+export interface CatalogueTerms {
+  /** SHA-256 of the canonical JSON, 64 hex digits: the name that a batch was rated under. */
   hash: string;
-  /** The validated document with sorted keys: the same catalogue has the same text, however its YAML was laid out. */
-  canonicalJson: string;
   sponsors: readonly Sponsor[];
-  applications: readonly Application[];
+  applications: readonly ApplicationTerms[];
   plans: readonly Plan[];
   /** Quotas that count beside the plans' own: every one that a plan names must allow what the plan sponsors. */
   furtherQuotas: readonly FurtherQuota[];
@@ -48,6 +46,13 @@ interface VolumeRebate {
   bands: readonly { fromOctets: number; basisPoints: number }[];
 }
 
+/** The whole catalogue, ready for rating. */
+export interface Catalogue extends CatalogueTerms {
+  /** The validated document with sorted keys: the same catalogue has the same text, however its YAML was laid out. */
+  canonicalJson: string;
+  applications: readonly Application[];
+}
+
 export interface Sponsor {
   id: string;
   name: string;
@@ -74,13 +79,23 @@ export type MatchPolicy = (typeof MATCH_POLICIES)[number];
 export const IDENTIFICATIONS = ['terminal_tag', 'proxy_mark', 'proxy_address'] as const;
 export type Identification = (typeof IDENTIFICATIONS)[number];
 
-export interface Application {
+/** An application without the claims that its traffic is recognised by. */
+export interface ApplicationTerms {
   id: string;
   /** Index into `Catalogue.sponsors`. */
   sponsor: number;
   match: MatchPolicy;
   /** Absent: whatever `match` takes, and no tags of terminals. */
   identifiedBy?: readonly Identification[] | undefined;
+  /** Whether a detection is evidence by itself. */
+  detection?: 'alone' | undefined;
+  /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
+  accountKeys?: AccountKeys | undefined;
+  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; of those in force together each has another `order`. */
+  plans: readonly number[];
+}
+
+export interface Application extends ApplicationTerms {
   tags: readonly Claimed[];
   /** CIDR text, v4 or v6, host bits zero. */
   prefixes: readonly Claimed[];
@@ -91,12 +106,6 @@ export interface Application {
   services: readonly ServiceClaim[];
   /** Names that gateways detect it by. */
   detections: readonly DetectionClaim[];
-  /** Whether a detection is evidence by itself. */
-  detection?: 'alone' | undefined;
-  /** Whose account assertions a dispatch server accepts for it; absent: accounts are not proven by assertions. */
-  accountKeys?: AccountKeys | undefined;
-  /** Indexes into `Catalogue.plans`, by `effectiveFromMs`; of those in force together each has another `order`. */
-  plans: readonly number[];
 }
 
 /** The key set that a sponsor signs account assertions of an application with; a file or an address. */

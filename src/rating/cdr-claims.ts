@@ -1,5 +1,4 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
-import type { Application } from './catalogue.ts';
 import {
   byBeginning,
   ClaimChains,
@@ -18,41 +17,51 @@ import {
 } from './flow-record.ts';
 import { NO_TEXT } from './kernel/regions.ts';
 import { TextNumbers } from './names.ts';
-import { NO_NUMBER, ServiceClaims } from './service-claims.ts';
+import { NO_NUMBER, ServiceClaims, type ServiceTable } from './service-claims.ts';
+import { NO_TEXT_NUMBER, TextTable, type TextTableData, textTable } from './text-table.ts';
 
 /** Of a tag or an identity that no application claims at any time. */
-export const UNCLAIMED = -1;
+export const UNCLAIMED = NO_TEXT_NUMBER;
 
-/** Tags, or identities of one kind, and the applications that claim them. */
+/** Tags, or identities of one kind, and the applications that claim them, in flat arrays. */
+export interface ClaimTable {
+  texts: TextTableData;
+  /** By number of the text, whose it is: see `ClaimChains`. */
+  owners: Int32Array;
+  /** What `ClaimChains` reads: empty where no claim has conditions. */
+  chains: Float64Array;
+}
+
+/** `claims`: by application. */
+export function claimTable(claims: readonly (readonly Claimed[])[]): ClaimTable {
+  const chains = new ClaimChainWriter();
+  const owners = new Map<string, number>();
+  const all = claims.flatMap((own, application) =>
+    own.map((claimed) => ({ text: claimText(claimed), conditions: conditionsOf(claimed), application })),
+  );
+  // The newest claim of a text comes first in its chain: it is the one that most records fall under.
+  for (const { text, conditions, application } of all.sort((a, b) => byBeginning(a.conditions, b.conditions))) {
+    owners.set(text, chains.ownerOf(application, conditions, owners.get(text) ?? NO_OWNER));
+  }
+  return { texts: textTable([...owners.keys()]), owners: Int32Array.from(owners.values()), chains: chains.take() };
+}
+
+/** Reads a table of tags or identities. */
 export class TextClaims {
-  /** Each once: its place is its number. */
-  readonly texts: readonly string[];
-  readonly #numbers: ReadonlyMap<string, number>;
+  readonly texts: TextTable;
   readonly #kernelNumbers = new TextNumbers((text) => this.numberOf(text));
-  /** By number, whose it is: see `ClaimChains`. */
-  readonly owners: Int32Array;
+  readonly #owners: Int32Array;
   readonly chains: ClaimChains;
 
-  /** `claims`: by application. */
-  constructor(claims: readonly (readonly Claimed[])[]) {
-    const chains = new ClaimChainWriter();
-    const owners = new Map<string, number>();
-    const all = claims.flatMap((own, application) =>
-      own.map((claimed) => ({ text: claimText(claimed), conditions: conditionsOf(claimed), application })),
-    );
-    // The newest claim of a text comes first in its chain: it is the one that most records fall under.
-    for (const { text, conditions, application } of all.sort((a, b) => byBeginning(a.conditions, b.conditions))) {
-      owners.set(text, chains.ownerOf(application, conditions, owners.get(text) ?? NO_OWNER));
-    }
-    this.texts = [...owners.keys()];
-    this.#numbers = new Map(this.texts.map((text, number) => [text, number]));
-    this.owners = Int32Array.from(owners.values());
-    this.chains = new ClaimChains(chains.take());
+  constructor({ texts, owners, chains }: ClaimTable) {
+    this.texts = new TextTable(texts);
+    this.#owners = owners;
+    this.chains = new ClaimChains(chains);
   }
 
   /** Returns a text's number, or UNCLAIMED. */
   numberOf(text: string): number {
-    return this.#numbers.get(text) ?? UNCLAIMED;
+    return this.texts.numberOf(text);
   }
 
   /** The same for one of the kernel's texts. */
@@ -62,8 +71,17 @@ export class TextClaims {
 
   /** Returns the application that claims the text with this number at the start of a record, or NO_OWNER. */
   applicationOf(number: number, batch: FlowBatch, row: number): number {
-    return this.chains.applicationOf(this.owners[number], batch, row);
+    return this.chains.applicationOf(this.#owners[number], batch, row);
   }
+}
+
+/** What applications claim of what a gateway writes into its CDR. */
+export interface CdrTables {
+  aspIdentities: ClaimTable;
+  sponsorIdentities: ClaimTable;
+  services: ServiceTable;
+  /** By application, its sponsor. */
+  sponsors: Int32Array;
 }
 
 /**
@@ -79,11 +97,11 @@ export class CdrClaims {
   /** By application its sponsor. */
   readonly #sponsors: Int32Array;
 
-  constructor(applications: readonly Application[]) {
-    this.#asp = new TextClaims(applications.map(({ aspIdentities }) => aspIdentities));
-    this.#sponsor = new TextClaims(applications.map(({ sponsorIdentities }) => sponsorIdentities));
-    this.#services = new ServiceClaims(applications.map(({ services }) => services));
-    this.#sponsors = Int32Array.from(applications, ({ sponsor }) => sponsor);
+  constructor({ aspIdentities, sponsorIdentities, services, sponsors }: CdrTables) {
+    this.#asp = new TextClaims(aspIdentities);
+    this.#sponsor = new TextClaims(sponsorIdentities);
+    this.#services = new ServiceClaims(services);
+    this.#sponsors = sponsors;
   }
 
   /** Gives an application, or NO_IDENTITY, UNKNOWN_IDENTITY, CONFLICTING_IDENTITIES. */

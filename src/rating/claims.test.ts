@@ -279,5 +279,5 @@ test('a tag that is not in force is unknown, and keeps its name in the leakage',
     rules,
   );
   expect(rated).toMatchObject([{ reason: 'unknown_tag', application: -1 }]);
-  expect(rules.evidence.tags[batch.tag[0]]).toBe('x');
+  expect(rules.evidence.tags.at(batch.tag[0])).toBe('x');
 });

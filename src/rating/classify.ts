@@ -1,8 +1,8 @@
 import type { AdmissionKernel } from './admission-kernel.ts';
-import type { Catalogue, MatchPolicy } from './catalogue.ts';
 import { CdrClaims, TextClaims, UNCLAIMED } from './cdr-claims.ts';
 import { ClaimChains, FIRST_CHAIN, NO_OWNER } from './claims.ts';
 import { DetectionClaims } from './detection-claims.ts';
+import { DETECTED, type EvidenceTables } from './evidence-tables.ts';
 import {
   BY_CDR,
   BY_IP,
@@ -16,26 +16,11 @@ import {
 import { NO_TEXT } from './kernel/regions.ts';
 import type { UnknownTags } from './names.ts';
 import type { Reason } from './outcome.ts';
-import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps, wordMaps } from './word-maps.ts';
-
-/** A bit beside those of `evidence`: the gateway detected the application, too. */
-const DETECTED = 8;
-const NEEDS: Readonly<Record<MatchPolicy, number>> = {
-  any: 0,
-  tag: BY_TAG,
-  ip: BY_IP,
-  both: BY_TAG | BY_IP,
-  cdr: BY_CDR,
-  detected: DETECTED,
-};
+import type { TextTable } from './text-table.ts';
+import { ADDRESS_WORDS, FIRST, LAST_SLICE, mapAt, SHIFT, SLICES, WORD, type WordMaps } from './word-maps.ts';
 
 /** Each record asks for it: the runtime looks up a constant of another module every time. */
 const OWN_FIRST_CHAIN = FIRST_CHAIN;
-
-/** Returns the look-up maps of all of a catalogue's prefixes: with many of them, most of the work of making a catalogue ready. */
-export function prefixMapsOf({ applications }: Pick<Catalogue, 'applications'>): WordMaps {
-  return wordMaps(applications.flatMap(({ prefixes }, application) => prefixes.map((cidr) => ({ cidr, application }))));
-}
 
 /** The catalogue's evidence, made ready for look-ups. */
 export class Evidence {
@@ -51,20 +36,19 @@ export class Evidence {
   readonly #prefixes: PrefixTable;
   readonly #prefixChains: ClaimChains;
 
-  /** `prefixMaps`: the catalogue's, where they are made already. */
-  constructor(catalogue: Catalogue, prefixMaps: WordMaps = prefixMapsOf(catalogue)) {
-    this.#needs = Uint8Array.from(catalogue.applications, ({ match }) => NEEDS[match]);
-    this.#tags = new TextClaims(catalogue.applications.map(({ tags }) => tags));
-    this.#tagOwners = this.#tags.owners;
-    this.#identities = new CdrClaims(catalogue.applications);
-    this.#detections = new DetectionClaims(catalogue.applications.map(({ detections }) => detections));
-    this.#detectedAlone = Uint8Array.from(catalogue.applications, ({ detection }) => (detection === 'alone' ? 1 : 0));
-    this.#prefixes = new PrefixTable(prefixMaps);
-    this.#prefixChains = new ClaimChains(prefixMaps.chains);
+  constructor(tables: EvidenceTables) {
+    this.#needs = tables.needs;
+    this.#tags = new TextClaims(tables.tags);
+    this.#tagOwners = tables.tags.owners;
+    this.#identities = new CdrClaims(tables);
+    this.#detections = new DetectionClaims(tables.detections);
+    this.#detectedAlone = tables.detectedAlone;
+    this.#prefixes = new PrefixTable(tables.prefixes);
+    this.#prefixChains = new ClaimChains(tables.prefixes.chains);
   }
 
-  /** The catalogue's tags, each once; a record's `tag` is an index into them. */
-  get tags(): readonly string[] {
+  /** The catalogue's tags, each once, by a record's `tag` that is not negative. */
+  get tags(): Pick<TextTable, 'at'> {
     return this.#tags.texts;
   }
 

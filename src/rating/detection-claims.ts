@@ -3,6 +3,7 @@ import { byBeginning, ClaimChains, ClaimChainWriter, NO_OWNER, type Span } from 
 import { DETECTIONS, type Detection, type FlowBatch, type FlowRecord } from './flow-record.ts';
 import { NO_TEXT } from './kernel/regions.ts';
 import { TextNumbers } from './names.ts';
+import { NO_TEXT_NUMBER, TextTable, type TextTableData, textTable } from './text-table.ts';
 
 /** A name that gateways give an application's traffic which they detect. */
 export interface DetectionClaim extends Span {
@@ -13,45 +14,59 @@ export interface DetectionClaim extends Span {
 
 /** Codes of how something was detected: 0 where the record does not say, otherwise 1 and the place in DETECTIONS. */
 const CODES = DETECTIONS.length + 1;
-const UNCLAIMED = -1;
 
 /** Whether a claim takes a detection of this kind; null: the record does not say of which. */
 export function takesDetection({ by }: DetectionClaim, detectedBy: Detection | null): boolean {
   return by === null || (detectedBy !== null && by.includes(detectedBy));
 }
 
+/** Detected names that applications claim, in flat arrays. */
+export interface DetectionTable {
+  names: TextTableData;
+  /** By the name's number and the code of how it was detected, whose it is: see `ClaimChains`. */
+  owners: Int32Array;
+  /** What `ClaimChains` reads. */
+  chains: Float64Array;
+}
+
+/** `claims`: by application. */
+export function detectionTable(claims: readonly (readonly DetectionClaim[])[]): DetectionTable {
+  const all = claims.flatMap((own, application) => own.map((claim) => ({ claim, application })));
+  const numbers = new Map<string, number>();
+  for (const { claim } of all) if (!numbers.has(claim.name)) numbers.set(claim.name, numbers.size);
+  const chains = new ClaimChainWriter();
+  const owners = new Int32Array(numbers.size * CODES).fill(NO_OWNER);
+  for (const { claim, application } of all.sort((a, b) => byBeginning(a.claim, b.claim))) {
+    const { name, fromMs, toMs } = claim;
+    for (let code = 0; code < CODES; code++) {
+      if (!takesDetection(claim, code === 0 ? null : DETECTIONS[code - 1])) continue;
+      const at = (numbers.get(name) ?? 0) * CODES + code;
+      owners[at] = chains.ownerOf(application, { text: name, fromMs, toMs }, owners[at]);
+    }
+  }
+  return { names: textTable([...numbers.keys()]), owners, chains: chains.take() };
+}
+
 /** Which application claims what a gateway detected, by the gateway's name for it and by how it was detected. */
 export class DetectionClaims {
   readonly isEmpty: boolean;
-  readonly #numbers = new Map<string, number>();
-  readonly #kernelNumbers = new TextNumbers((name) => this.#numberOf(name));
-  /** By the name's number and the code of how it was detected, whose it is: see `ClaimChains`. */
+  readonly #names: TextTable;
+  readonly #kernelNumbers = new TextNumbers((name) => this.#names.numberOf(name));
   readonly #owners: Int32Array;
   readonly #chains: ClaimChains;
 
-  /** `claims`: by application. */
-  constructor(claims: readonly (readonly DetectionClaim[])[]) {
-    const all = claims.flatMap((own, application) => own.map((claim) => ({ claim, application })));
-    for (const { claim } of all) if (!this.#numbers.has(claim.name)) this.#numbers.set(claim.name, this.#numbers.size);
-    this.isEmpty = all.length === 0;
-    const chains = new ClaimChainWriter();
-    this.#owners = new Int32Array(this.#numbers.size * CODES).fill(NO_OWNER);
-    for (const { claim, application } of all.sort((a, b) => byBeginning(a.claim, b.claim))) {
-      const { name, fromMs, toMs } = claim;
-      for (let code = 0; code < CODES; code++) {
-        if (!takesDetection(claim, code === 0 ? null : DETECTIONS[code - 1])) continue;
-        const at = this.#numberOf(name) * CODES + code;
-        this.#owners[at] = chains.ownerOf(application, { text: name, fromMs, toMs }, this.#owners[at]);
-      }
-    }
-    this.#chains = new ClaimChains(chains.take());
+  constructor({ names, owners, chains }: DetectionTable) {
+    this.#names = new TextTable(names);
+    this.isEmpty = this.#names.length === 0;
+    this.#owners = owners;
+    this.#chains = new ClaimChains(chains);
   }
 
   /** Returns the application that claims what was detected in a record, at its start; NO_OWNER where none does. */
   applicationOf({ detectedApplication, detectedBy }: FlowRecord, batch: FlowBatch, row: number): number {
     if (detectedApplication === null) return NO_OWNER;
     const code = detectedBy === null ? 0 : DETECTIONS.indexOf(detectedBy) + 1;
-    return this.#resolve(this.#numberOf(detectedApplication), code, batch, row);
+    return this.#resolve(this.#names.numberOf(detectedApplication), code, batch, row);
   }
 
   /** Fills `detectedApplication` of the kernel's rows [from, to), which are a batch's from `begin` on. */
@@ -65,12 +80,8 @@ export class DetectionClaims {
     }
   }
 
-  #numberOf(name: string): number {
-    return this.#numbers.get(name) ?? UNCLAIMED;
-  }
-
   #resolve(number: number, code: number, batch: FlowBatch, row: number): number {
-    if (number === UNCLAIMED) return NO_OWNER;
+    if (number === NO_TEXT_NUMBER) return NO_OWNER;
     return this.#chains.applicationOf(this.#owners[number * CODES + code], batch, row);
   }
 }

@@ -10,7 +10,7 @@ import { fingerprintOf } from './record/fingerprint.ts';
 import { isSameMsisdn, type MsisdnForms, msisdnKey, msisdnOfKey } from './record/msisdn.ts';
 import { latestTimeOf, PLAIN_LIMITS, type RecordLimits } from './record/record-limits.ts';
 import { validateFlowRecord } from './record/validate.ts';
-import type { Rules } from './rules.ts';
+import type { BatchRules } from './rules.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -22,7 +22,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * The first step that has a reason decides; a record that passes all of them is rated. Between the two halves the shell
  * makes sure that the counters of every period the batch touches are in memory.
  */
-export function classifyBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+export function classifyBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): void {
   rules.evidence.findPrefixes(batch);
   for (let row = 0; row < batch.count; row++) {
     lane.duplicates.advance(lane.position + row);
@@ -37,7 +37,7 @@ export function classifyBatch(batch: FlowBatch, lane: Lane, rules: Rules): void 
 }
 
 /** First day of the earliest period that the undecided records count in, further quotas' included; Infinity if there is none. */
-export function earliestPeriodStart(batch: FlowBatch, { quotaBook }: Pick<Rules, 'quotaBook'>): number {
+export function earliestPeriodStart(batch: FlowBatch, { quotaBook }: Pick<BatchRules, 'quotaBook'>): number {
   let earliest = Number.POSITIVE_INFINITY;
   for (let row = 0; row < batch.count; row++) {
     if (batch.reason[row] !== UNDECIDED) continue;
@@ -51,7 +51,7 @@ export function earliestPeriodStart(batch: FlowBatch, { quotaBook }: Pick<Rules,
   return earliest;
 }
 
-export function rateBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
+export function rateBatch(batch: FlowBatch, lane: Lane, rules: BatchRules): void {
   const { counters } = lane;
   openCounters(batch, lane, rules);
   const further = rules.quotaBook === null ? null : new QuotaCounting(rules.quotaBook, batch, lane);
@@ -73,7 +73,7 @@ export function rateBatch(batch: FlowBatch, lane: Lane, rules: Rules): void {
 }
 
 /** A pass of its own: in so short a loop the processor waits for the memory of many counters at once, not one by one. */
-function openCounters(batch: FlowBatch, { counters, planPeriods }: Lane, { catalogue: { plans } }: Rules): void {
+function openCounters(batch: FlowBatch, { counters, planPeriods }: Lane, { catalogue: { plans } }: BatchRules): void {
   // The plan's period before: nearly always it is the next one too.
   const periodStarts = new Int32Array(plans.length).fill(-1);
   const numbers = new Uint32Array(plans.length);
@@ -115,7 +115,7 @@ function claimIdentity(lane: Lane, ordinal: number, node: number, sequence: numb
  * The late policy `refuse` (rule 9): once finance has closed a month, the periods that begin in it and were over by then take
  * no more records. A record that is refused gives its identity back: corrected, it may come again.
  */
-function refuseLate(batch: FlowBatch, row: number, lane: Lane, rules: Rules): Reason | null {
+function refuseLate(batch: FlowBatch, row: number, lane: Lane, rules: BatchRules): Reason | null {
   const plan = batch.plan[row];
   const periodStart = batch.periodStart[row];
   if (!rules.refusesLate(plan, periodStart)) return null;
@@ -142,7 +142,7 @@ export function admit(
   records: readonly Incoming[],
   context: IngestContext,
   lane: Lane,
-  rules: Rules,
+  rules: BatchRules,
   maxUsageOctets = Number.POSITIVE_INFINITY,
 ): number {
   let taken = 0;
@@ -160,7 +160,7 @@ function admitLoaded(
   first: number,
   context: IngestContext,
   lane: Lane,
-  rules: Rules,
+  rules: BatchRules,
   maxUsageOctets: number,
 ): number {
   const kernel = admissionKernel();
@@ -185,7 +185,7 @@ function takeRows(
   to: number,
   context: IngestContext,
   lane: Lane,
-  { evidence, planBook }: Rules,
+  { evidence, planBook }: BatchRules,
 ): void {
   const begin = batch.addRows(records, first + from, first + to);
   batch.usageOctets += kernel.usageOctets;
@@ -204,7 +204,13 @@ function takeRows(
   }
 }
 
-function admitLongWay(batch: FlowBatch, incoming: Incoming, context: IngestContext, lane: Lane, rules: Rules): void {
+function admitLongWay(
+  batch: FlowBatch,
+  incoming: Incoming,
+  context: IngestContext,
+  lane: Lane,
+  rules: BatchRules,
+): void {
   const row = batch.addRows([incoming], 0, 1);
   const { decode, keyedByMsisdn, bookingDay } = context;
   const { msisdn, maxFutureSkewMs } = context.rules;
@@ -231,7 +237,7 @@ export function readRecord(
   return decoded.fault ?? validateFlowRecord(decoded.candidate, limits);
 }
 
-function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rules: Rules): void {
+function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rules: BatchRules): void {
   batch.node[row] = lane.nodes.numberOf(record.nodeId);
   batch.localSequenceNumber[row] = record.localSequenceNumber;
   batch.fingerprint[row] = fingerprintOf(record);

@@ -1,5 +1,5 @@
 import avro from 'avsc';
-import type { Catalogue, Plan } from './catalogue.ts';
+import type { CatalogueTerms, Plan } from './catalogue.ts';
 import type { AvroSchema } from './decode-avro.ts';
 import type { FlowBatch } from './flow-record.ts';
 import type { Lane, TopicPartition } from './lane.ts';
@@ -27,12 +27,17 @@ type QuotaTerms = Pick<Plan, 'id' | 'version' | 'effectiveFromMs' | 'quotaOctets
 export class QuotaAnnouncer {
   readonly updates: QuotaUpdates;
   readonly #lane: Lane;
-  readonly #catalogue: Catalogue;
+  readonly #catalogue: CatalogueTerms;
   readonly #log: Pick<TopicPartition, 'topic' | 'partition'>;
   /** By plan, and after the plans by further quota. */
   readonly #known = new Map<number, Announced[]>();
 
-  constructor(capacity: number, lane: Lane, catalogue: Catalogue, log: Pick<TopicPartition, 'topic' | 'partition'>) {
+  constructor(
+    capacity: number,
+    lane: Lane,
+    catalogue: CatalogueTerms,
+    log: Pick<TopicPartition, 'topic' | 'partition'>,
+  ) {
     this.updates = new QuotaUpdates(capacity);
     this.#lane = lane;
     this.#catalogue = catalogue;
@@ -176,7 +181,7 @@ export class ReachedThresholds {
 export function deriveQuotaUpdates(
   batch: FlowBatch,
   lane: Lane,
-  catalogue: Catalogue,
+  catalogue: CatalogueTerms,
   log: Pick<TopicPartition, 'topic' | 'partition'>,
   reached: ReachedThresholds | null = null,
 ): QuotaUpdates {

@@ -1,11 +1,13 @@
 import { type CampaignFacts, Campaigns } from './campaigns/campaigns.ts';
 import { isPeriodClosed, type LastClosing, monthAfterDay } from './catalogue/closed-periods.ts';
-import { type Catalogue, PeriodCalendar, type Plan } from './catalogue.ts';
+import { type Catalogue, type CatalogueTerms, PeriodCalendar, type Plan } from './catalogue.ts';
 import { Evidence } from './classify.ts';
+import { evidenceTables } from './evidence-tables.ts';
 import type { FlowBatch } from './flow-record.ts';
 import { NetworkConditions } from './network-conditions.ts';
 import type { Reason } from './outcome.ts';
 import { isInHours, type PlanHours } from './plan-hours.ts';
+import type { RatedCatalogue } from './prepared-catalogue.ts';
 import { QuotaBook } from './quota-counting.ts';
 import type { SubscriberTable } from './subscribers.ts';
 
@@ -38,8 +40,8 @@ export const NO_FACTS: Facts = {
 };
 
 /** What one batch is rated with: a catalogue, and the facts. Never changes: the next batch may have others. */
-export class Rules {
-  readonly catalogue: Catalogue;
+export class Rules<C extends RatedCatalogue = Catalogue> {
+  readonly catalogue: C;
   readonly evidence: Evidence;
   readonly planBook: PlanBook;
   /** Null where the catalogue has no further quotas. */
@@ -57,12 +59,12 @@ export class Rules {
 
   /** `prepared`: what is made of the catalogue already. */
   constructor(
-    catalogue: Catalogue,
+    catalogue: C,
     { suspensions, closings, campaigns }: Facts = NO_FACTS,
-    prepared?: Partial<Pick<Rules, 'evidence' | 'planBook' | 'quotaBook'>>,
+    prepared?: Pick<BatchRules, 'evidence' | 'planBook' | 'quotaBook'>,
   ) {
     this.catalogue = catalogue;
-    this.evidence = prepared?.evidence ?? new Evidence(catalogue);
+    this.evidence = prepared?.evidence ?? evidenceOf(catalogue);
     this.planBook = prepared?.planBook ?? new PlanBook(catalogue);
     this.quotaBook = catalogue.furtherQuotas.length === 0 ? null : (prepared?.quotaBook ?? new QuotaBook(catalogue));
     this.suspended = Uint8Array.from(catalogue.sponsors, ({ id }) => (suspensions.sponsorIds.has(id) ? 1 : 0));
@@ -83,7 +85,7 @@ export class Rules {
     return isPeriodClosed(this.catalogue.plans[plan], periodStart, this.#lastClosings[plan]);
   }
 
-  with(facts: Facts): Rules {
+  with(facts: Facts): Rules<C> {
     const { suspensions, closings, campaigns } = facts;
     const isSame =
       suspensions.number === this.suspensionNumber &&
@@ -93,8 +95,15 @@ export class Rules {
   }
 }
 
+/** Rules of which only the terms and the tables are used, as the engine has them. */
+export type BatchRules = Rules<RatedCatalogue>;
+
+function evidenceOf(catalogue: RatedCatalogue): Evidence {
+  return new Evidence('evidence' in catalogue ? catalogue.evidence : evidenceTables(catalogue.applications));
+}
+
 function lastClosings(
-  { plans, applications, sponsors }: Catalogue,
+  { plans, applications, sponsors }: CatalogueTerms,
   { lastClosed }: Closings,
 ): (LastClosing | undefined)[] {
   return plans.map(({ application }) => lastClosed.get(sponsors[applications[application].sponsor].id));
@@ -143,7 +152,7 @@ class PlanBook {
   readonly network: NetworkConditions;
   readonly #calendars: PeriodCalendar[] = [];
 
-  constructor({ applications, plans }: Catalogue) {
+  constructor({ applications, plans }: CatalogueTerms) {
     this.#sponsors = Uint32Array.from(applications, ({ sponsor }) => sponsor);
     this.#begins = new Uint32Array(applications.length + 1);
     this.#plans = new Float64Array(plans.length * PLAN_DOUBLES);
@@ -164,8 +173,14 @@ class PlanBook {
       this.#isOrdered[index] = isOrdered ? 1 : 0;
       for (const plan of isOrdered ? inOrder(application.plans, plans) : application.plans) {
         const { effectiveFromMs, effectiveToMs, shareBasisPoints } = plans[plan];
-        const covered = shareBasisPoints.reduce((bits, share, type) => (share < 0 ? bits : bits | (1 << type)), 0);
-        this.#plans.set([effectiveFromMs, effectiveToMs, plan, calendarOf(plan), covered], at);
+        let covered = 0;
+        for (let type = 0; type < shareBasisPoints.length; type++)
+          if (shareBasisPoints[type] >= 0) covered |= 1 << type;
+        this.#plans[at + FROM_MS] = effectiveFromMs;
+        this.#plans[at + TO_MS] = effectiveToMs;
+        this.#plans[at + PLAN] = plan;
+        this.#plans[at + CALENDAR] = calendarOf(plan);
+        this.#plans[at + COVERED] = covered;
         at += PLAN_DOUBLES;
       }
       this.#begins[index + 1] = at;
@@ -180,7 +195,7 @@ class PlanBook {
   choose(
     batch: FlowBatch,
     row: number,
-    { suspended, campaigns }: Pick<Rules, 'suspended' | 'campaigns'>,
+    { suspended, campaigns }: Pick<BatchRules, 'suspended' | 'campaigns'>,
     subscribers: SubscriberTable,
   ): Reason | null {
     const application = batch.application[row];

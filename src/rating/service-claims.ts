@@ -29,6 +29,29 @@ function pairKey(ratingGroup: number, serviceIdentifier: number): string {
   return `${ratingGroup} ${serviceIdentifier}`;
 }
 
+/** Services that applications claim, in flat arrays. */
+export interface ServiceTable {
+  /** Three each: rating group, service identifier (NO_NUMBER: any), and whose they are: see `ClaimChains`. */
+  entries: Int32Array;
+  /** What `ClaimChains` reads. */
+  chains: Float64Array;
+}
+
+/** `claims`: by application. */
+export function serviceTable(claims: readonly (readonly ServiceClaim[])[]): ServiceTable {
+  const chains = new ClaimChainWriter();
+  const entries = new Map<string, [ratingGroup: number, serviceIdentifier: number, owner: number]>();
+  const all = claims.flatMap((own, application) => own.map((claim) => ({ claim, application })));
+  for (const { claim, application } of all.sort((a, b) => byBeginning(a.claim, b.claim))) {
+    const { ratingGroup, serviceIdentifier, fromMs, toMs } = claim;
+    const key = pairKey(ratingGroup, serviceIdentifier);
+    const otherwise = entries.get(key)?.[2] ?? NO_OWNER;
+    const owner = chains.ownerOf(application, { text: '', fromMs, toMs }, otherwise);
+    entries.set(key, [ratingGroup, serviceIdentifier, owner]);
+  }
+  return { entries: Int32Array.from([...entries.values()].flat()), chains: chains.take() };
+}
+
 /**
  * Which application claims the rating group and the service identifier that a gateway wrote into its record. A service identifier is
  * a part of a rating group, so the more specific claim decides: of the pair, then of the service identifier, then of the rating group.
@@ -41,25 +64,15 @@ export class ServiceClaims {
   readonly #pairs = new Map<string, number>();
   readonly #chains: ClaimChains;
 
-  /** `claims`: by application. */
-  constructor(claims: readonly (readonly ServiceClaim[])[]) {
-    const chains = new ClaimChainWriter();
-    const all = claims.flatMap((own, application) => own.map((claim) => ({ claim, application })));
-    for (const { claim, application } of all.sort((a, b) => byBeginning(a.claim, b.claim))) {
-      const { ratingGroup, serviceIdentifier, fromMs, toMs } = claim;
-      const conditions = { text: '', fromMs, toMs };
-      const own = (otherwise = NO_OWNER) => chains.ownerOf(application, conditions, otherwise);
-      if (serviceIdentifier === NO_NUMBER) {
-        this.#ratingGroups.set(ratingGroup, own(this.#ratingGroups.get(ratingGroup)));
-      } else if (ratingGroup === NO_NUMBER) {
-        this.#serviceIdentifiers.set(serviceIdentifier, own(this.#serviceIdentifiers.get(serviceIdentifier)));
-      } else {
-        const key = pairKey(ratingGroup, serviceIdentifier);
-        this.#pairs.set(key, own(this.#pairs.get(key)));
-      }
+  constructor({ entries, chains }: ServiceTable) {
+    for (let at = 0; at < entries.length; at += 3) {
+      const [ratingGroup, serviceIdentifier, owner] = entries.subarray(at, at + 3);
+      if (serviceIdentifier === NO_NUMBER) this.#ratingGroups.set(ratingGroup, owner);
+      else if (ratingGroup === NO_NUMBER) this.#serviceIdentifiers.set(serviceIdentifier, owner);
+      else this.#pairs.set(pairKey(ratingGroup, serviceIdentifier), owner);
     }
-    this.isEmpty = all.length === 0;
-    this.#chains = new ClaimChains(chains.take());
+    this.isEmpty = entries.length === 0;
+    this.#chains = new ClaimChains(chains);
   }
 
   /** Returns the application that claims the service at the start of a record, or NO_OWNER. */

@@ -1,7 +1,7 @@
 import type { WorkerSettings } from '../../src/engine/book-batch.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Catalogue } from '../../src/rating/catalogue.ts';
-import { prefixMapsOf } from '../../src/rating/classify.ts';
+import { prepareCatalogue } from '../../src/rating/prepared-catalogue.ts';
 import { PseudonymKey } from '../../src/rating/subscribers.ts';
 import { lateUpdates } from './check-late-updates.ts';
 import { JournalPort, type SimulatedStore } from './journal-port.ts';
@@ -137,11 +137,11 @@ export class EngineSlot {
   reload(): void {
     // A catalogue that the store did not keep is left out, and the engine continues with the current one: others may have
     // taken it over.
-    const { catalogue } = this.#place;
+    const catalogue = prepareCatalogue(this.#place.catalogue);
     const engine = this.#engine;
     this.#journal
       ?.keepCatalogue(catalogue)
-      .then(() => engine?.take(catalogue, prefixMapsOf(catalogue)))
+      .then(() => engine?.take(catalogue))
       .catch(() => {});
   }
 
@@ -161,7 +161,7 @@ export class EngineSlot {
     });
     const engine = new Engine({
       journal,
-      catalogue,
+      catalogue: prepareCatalogue(catalogue),
       source,
       publisher: new PublisherPort(process, quotas),
       settings: {

@@ -2,8 +2,8 @@ import { NOT_RECORDED } from '../../src/journal/block-rows.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import type { JournalBlock } from '../../src/journal/journal-block.ts';
 import { StoreError } from '../../src/platform/clickhouse/store.ts';
-import type { Catalogue } from '../../src/rating/catalogue.ts';
 import type { TopicPartition } from '../../src/rating/lane.ts';
+import type { PreparedCatalogue } from '../../src/rating/prepared-catalogue.ts';
 import type { RestoredCounters, RestoredIdentities } from '../../src/rating/restored-columns.ts';
 import { counterColumns, identityColumns } from './restored-columns.ts';
 import type { SimulatedJournal } from './simulated-journal.ts';
@@ -84,8 +84,8 @@ export class JournalPort implements Journal {
     return this.#read('facts', (journal) => journal.facts());
   }
 
-  keepCatalogue({ hash, canonicalJson }: Catalogue): Promise<void> {
-    return this.#read('keepCatalogue', ({ catalogues }) => void catalogues.set(hash, canonicalJson));
+  keepCatalogue({ hash, document }: Pick<PreparedCatalogue, 'hash' | 'document'>): Promise<void> {
+    return this.#read('keepCatalogue', ({ catalogues }) => void catalogues.set(hash, Buffer.from(document).toString()));
   }
 
   async #insert(block: JournalBlock, deadTokens: number): Promise<void> {

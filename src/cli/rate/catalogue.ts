@@ -3,7 +3,12 @@ import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { counted, formatTable } from '../../platform/telemetry/terminal-output.ts';
 import { type ClaimDocument, readClaim } from '../../rating/catalogue/claim-document.ts';
-import { type CatalogueChange, compareCatalogues } from '../../rating/catalogue/compare-catalogues.ts';
+import {
+  type CatalogueChange,
+  compareCatalogues,
+  type RedatedClaim,
+} from '../../rating/catalogue/compare-catalogues.ts';
+import { flowInWords } from '../../rating/flow-condition.ts';
 import { day } from '../period-range.ts';
 
 /** Entries of a list that a table shows; JSON has all. */
@@ -93,25 +98,55 @@ function printChanges(changes: readonly CatalogueChange[]): void {
   process.stdout.write(`${table}\n\n${counted(changes.length, 'change')} for ${counted(sponsors, 'sponsor')}\n`);
 }
 
-function changeText({ change, field, before, after, added, removed }: CatalogueChange): string {
+function changeText({ change, field, before, after, added, removed, redated = [] }: CatalogueChange): string {
   if (field === undefined) return change;
   if (added === undefined || removed === undefined) return `${valueText(before)} → ${valueText(after)}`;
-  const lists = [entriesText('+', added), entriesText('−', removed)];
+  const lists = [entriesText('+', added), entriesText('−', removed), redatedText(redated)];
   return lists.filter((text) => text !== '').join('  ');
 }
 
 /** As `+2: 192.0.2.0/24, 198.51.100.0/24`. */
 function entriesText(sign: string, entries: readonly unknown[]): string {
-  if (entries.length === 0) return '';
-  const more = entries.length - SHOWN_ENTRIES;
-  const shown = entries.slice(0, SHOWN_ENTRIES).map(entryText).join(', ');
-  return `${sign}${entries.length}: ${shown}${more > 0 ? `, and ${more} more` : ''}`;
+  return listText(sign, entries.map(entryText));
+}
+
+/** As `~1: 192.0.2.0/24 always → to 2026-03-01T00:00:00Z`. */
+function redatedText(entries: readonly RedatedClaim[]): string {
+  const dates = (entry: unknown) => datesText(entry) || ' always';
+  return listText(
+    '~',
+    entries.map(({ before, after }) => `${claimName(after)}${dates(before)} →${dates(after)}`),
+  );
+}
+
+function listText(sign: string, texts: readonly string[]): string {
+  if (texts.length === 0) return '';
+  const more = texts.length - SHOWN_ENTRIES;
+  const shown = texts.slice(0, SHOWN_ENTRIES).join(', ');
+  return `${sign}${texts.length}: ${shown}${more > 0 ? `, and ${more} more` : ''}`;
 }
 
 /** Of a claim also when it is in force, as `192.0.2.0/24 from 2026-03-01T00:00:00Z`. */
 function entryText(entry: unknown): string {
-  const { text, from, to } = readClaim(entry as ClaimDocument);
-  return `${valueText(text)}${from === undefined ? '' : ` from ${from}`}${to === undefined ? '' : ` to ${to}`}`;
+  return `${claimName(entry)}${datesText(entry)}`;
+}
+
+/** What an entry claims: of a prefix also its protocol and ports; of a service its numbers. */
+function claimName(entry: unknown): string {
+  if (typeof entry !== 'object' || entry === null) return valueText(entry);
+  if ('cidr' in entry) {
+    const { text, flow } = readClaim(entry as ClaimDocument);
+    return `${valueText(text)}${flow === undefined ? '' : ` ${flowInWords(flow)}`}`;
+  }
+  const { from: _from, to: _to, ...claim } = entry as Record<string, unknown>;
+  const values = Object.values(claim);
+  return valueText(values.length === 1 ? values[0] : claim);
+}
+
+function datesText(entry: unknown): string {
+  if (typeof entry !== 'object' || entry === null) return '';
+  const { from, to } = entry as { from?: string; to?: string };
+  return `${from === undefined ? '' : ` from ${from}`}${to === undefined ? '' : ` to ${to}`}`;
 }
 
 function valueText(value: unknown): string {

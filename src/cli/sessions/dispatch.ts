@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { readCatalogue } from '../../engine/assembly/read-config.ts';
 import { CatalogueMetrics } from '../../engine/metrics/catalogue-metrics.ts';
 import { CatalogueReload } from '../../engine/reload/catalogue-reload.ts';
-import type { CompileCatalogue } from '../../engine/reload/compile-catalogue.ts';
-import { compileInThread } from '../../engine/reload/compile-catalogue-thread.ts';
+import { type CompileCatalogue, packCounts } from '../../engine/reload/compile-catalogue.ts';
+import { compileWholeInThread } from '../../engine/reload/compile-catalogue-thread.ts';
 import { requireUsable } from '../../engine/running/load-key.ts';
 import { openServerStore } from '../../platform/clickhouse/server-store.ts';
 import { readSuspensionFacts } from '../../platform/clickhouse/suspension-facts.ts';
@@ -100,7 +100,7 @@ async function run(file: string, live: LiveSettings, catalogue: Catalogue, logge
     onMetrics(registry) {
       metrics.catalogue = new CatalogueMetrics(registry);
       metrics.config = new ReloadMetrics(registry);
-      metrics.catalogue.taken(catalogue);
+      metrics.catalogue.taken(catalogue.hash, catalogue.plans.length);
     },
     onFailure: fail,
   });
@@ -144,10 +144,10 @@ function catalogueReload(
   catalogue: Catalogue,
   metrics: { catalogue?: CatalogueMetrics },
   logger: Logger,
-): CatalogueReload {
-  const compile = compileInThread();
+): CatalogueReload<Catalogue> {
+  const compile = compileWholeInThread();
   let accounts = live.accounts.byApplication;
-  const checked: CompileCatalogue = async (path, before, signal) => {
+  const checked: CompileCatalogue<Catalogue> = async (path, before, signal) => {
     const compiled = await compile(path, before, signal);
     if (compiled.faults !== undefined) return compiled;
     const config = newestConfig(live, file);
@@ -164,12 +164,13 @@ function catalogueReload(
   return new CatalogueReload({
     path: live.config.catalogue,
     catalogue,
+    counted: packCounts(catalogue),
     reloadIntervalMs: 0,
     compile: checked,
     async take(next) {
       server.context.catalogue = next;
       live.accounts.take(accounts);
-      metrics.catalogue?.taken(next);
+      metrics.catalogue?.taken(next.hash, next.plans.length);
     },
     takenMessage: 'sessions are given by another catalogue from now on',
     onReloaded: (outcome) => metrics.catalogue?.reloaded(outcome),

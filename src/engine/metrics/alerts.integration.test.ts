@@ -81,7 +81,7 @@ describe('an engine in trouble', () => {
    * engine that hangs for ever is scraped once `hangs` has resolved.
    */
   async function watched(
-    disturb: (journal: Journal) => Partial<EngineOptions>,
+    disturb: (journal: Journal) => Omit<Partial<EngineOptions>, 'catalogue'>,
     options: { runs?: number; logEnd?: number; hangs?: Promise<void> } = {},
   ): Promise<{ before: Scrape; after: Scrape }> {
     const topic = `trouble-${++topics}`;

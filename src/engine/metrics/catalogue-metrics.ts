@@ -1,5 +1,4 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Catalogue } from '../../rating/catalogue.ts';
 
 /** `taken`: batches are rated with it. `refused`: it has faults. `failed`: the store did not keep it. */
 const RELOAD_OUTCOMES = ['taken', 'unchanged', 'refused', 'failed'] as const;
@@ -41,10 +40,10 @@ export class CatalogueMetrics {
     for (const outcome of RELOAD_OUTCOMES) this.#reloads.inc({ outcome }, 0);
   }
 
-  taken({ hash, plans }: Catalogue): void {
+  taken(hash: string, plans: number): void {
     this.#info.reset();
     this.#info.set({ hash }, 1);
-    this.#plans.set(plans.length);
+    this.#plans.set(plans);
     this.#takenAt.setToCurrentTime();
   }
 

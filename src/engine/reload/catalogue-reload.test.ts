@@ -7,7 +7,7 @@ import type { Catalogue } from '../../rating/catalogue.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
 import { chatCatalogue } from '../traffic.fixture.ts';
 import { CatalogueReload } from './catalogue-reload.ts';
-import { compileCatalogue } from './compile-catalogue.ts';
+import { compileCatalogue, packCounts } from './compile-catalogue.ts';
 
 let directory: string;
 let path: string;
@@ -41,9 +41,10 @@ function reloading(options: Options = {}) {
     info: (_fields: object, message: string) => lines.push(message),
     error: (_fields: object, message: string) => lines.push(message),
   };
-  const reload = new CatalogueReload({
+  const reload = new CatalogueReload<Catalogue>({
     path,
     catalogue: FIRST,
+    counted: packCounts(FIRST),
     reloadIntervalMs: options.reloadIntervalMs ?? 0,
     compile: compileCatalogue,
     ...(options.refusals !== undefined && { refusals: options.refusals }),

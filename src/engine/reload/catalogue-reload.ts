@@ -1,30 +1,33 @@
 import { type FileVersions, fileVersion } from '../../evidence/catalogue-file.ts';
 import { otherCurrencies } from '../../journal/account-currencies.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { type CountedPlans, countedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
-import type { WordMaps } from '../../rating/word-maps.ts';
+import type { CatalogueTerms } from '../../rating/catalogue.ts';
 import type { ReloadOutcome } from '../metrics/catalogue-metrics.ts';
-import type { CompileCatalogue } from './compile-catalogue.ts';
+import type { CompileCatalogue, PackedCounts } from './compile-catalogue.ts';
 
 /** Most faults in one log line; `check` lists more. */
 const SHOWN_FAULTS = 20;
 const RATED = 'the next batches are rated with another catalogue';
 
-export interface CatalogueReloadOptions {
+/** What a reload asks of a catalogue, in whatever form it is. */
+type NamedCatalogue = Pick<CatalogueTerms, 'hash' | 'sponsors'>;
+
+export interface CatalogueReloadOptions<C> {
   path: string;
-  /** The initial catalogue of the engine. */
-  catalogue: Catalogue;
+  /** The initial one. */
+  catalogue: NamedCatalogue;
+  /** Of the initial catalogue, as `packCounts` gives it. */
+  counted: PackedCounts;
   /** Interval of checks for a changed file, the catalogue’s or a part’s; 0: only when `reload` is called. */
   reloadIntervalMs: number;
   /** Reads and compiles the file. Never rejects. */
-  compile: CompileCatalogue;
+  compile: CompileCatalogue<C>;
   /** Returns why the store's accounts cannot continue with a catalogue; absent: they always can. */
-  refusals?: (catalogue: Catalogue) => Promise<readonly string[]>;
+  refusals?: (catalogue: C) => Promise<readonly string[]>;
   /**
    * Resolves when the next batches are rated with it, and it is kept in the store. Rejects when the store did not keep it.
    */
-  take: (catalogue: Catalogue, prefixMaps: WordMaps) => Promise<void>;
+  take: (catalogue: C) => Promise<void>;
   /** Of the log line when another catalogue is in use. */
   takenMessage?: string;
   onReloaded: (outcome: ReloadOutcome) => void;
@@ -37,11 +40,11 @@ export interface CatalogueReloadOptions {
  * plan would count otherwise than before, is refused: the reasons are logged, and the engine keeps its catalogue. Inert
  * until `start`.
  */
-export class CatalogueReload {
-  readonly #options: CatalogueReloadOptions;
-  #current: Catalogue;
+export class CatalogueReload<C extends NamedCatalogue> {
+  readonly #options: CatalogueReloadOptions<C>;
+  #hash: string;
   /** Of every catalogue since the start: a plan that was dropped in between still has its counters. */
-  #counted: CountedPlans;
+  #counted: PackedCounts;
   /** By sponsor, of every catalogue since the start: charges in it may be under way to the store. */
   #currencies: ReadonlyMap<string, readonly string[]>;
   /** The catalogue's file and its parts at the last look; none: every look finds a change. */
@@ -50,10 +53,10 @@ export class CatalogueReload {
   readonly #stopping = new AbortController();
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: CatalogueReloadOptions) {
+  constructor(options: CatalogueReloadOptions<C>) {
     this.#options = options;
-    this.#current = options.catalogue;
-    this.#counted = countedPlans(options.catalogue);
+    this.#hash = options.catalogue.hash;
+    this.#counted = options.counted;
     this.#currencies = currenciesOf(options.catalogue);
   }
 
@@ -94,11 +97,12 @@ export class CatalogueReload {
   /** Resolves with null when `stop` has ended it. */
   async #reloaded(): Promise<ReloadOutcome | null> {
     const { path, compile, take, takenMessage = RATED, logger } = this.#options;
-    const kept = this.#current.hash;
-    const { catalogue, prefixMaps, faults, files } = await compile(path, this.#counted, this.#stopping.signal);
+    const kept = this.#hash;
+    const compiled = await compile(path, this.#counted, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return null;
-    this.#seen = files ?? this.#seen;
-    if (faults !== undefined) return this.#refused(faults);
+    this.#seen = compiled.files ?? this.#seen;
+    if (compiled.faults !== undefined) return this.#refused(compiled.faults);
+    const { catalogue, counted } = compiled;
     if (catalogue.hash === kept) {
       logger.info({ catalogue: kept }, 'the catalogue has not changed');
       return 'unchanged';
@@ -108,14 +112,14 @@ export class CatalogueReload {
     try {
       const refusals = (await this.#options.refusals?.(catalogue)) ?? [];
       if (refusals.length > 0) return this.#refused(refusals);
-      await take(catalogue, prefixMaps);
+      await take(catalogue);
     } catch (error) {
       this.#seen = {};
       logger.error({ err: error, catalogue: kept }, `${path}: was not taken over: the store did not keep it`);
       return 'failed';
     }
-    this.#current = catalogue;
-    this.#counted = new Map([...this.#counted, ...countedPlans(catalogue)]);
+    this.#hash = catalogue.hash;
+    this.#counted = counted;
     this.#currencies = new Map([...this.#currencies, ...currenciesOf(catalogue)]);
     logger.info({ catalogue: catalogue.hash, before: kept }, takenMessage);
     return 'taken';
@@ -125,13 +129,13 @@ export class CatalogueReload {
     const { logger } = this.#options;
     const rest = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
     logger.error(
-      { catalogue: this.#current.hash, faults: faults.slice(0, SHOWN_FAULTS) },
+      { catalogue: this.#hash, faults: faults.slice(0, SHOWN_FAULTS) },
       `the catalogue was not taken over, the previous one stays in use: ${faults[0]}${rest}`,
     );
     return 'refused';
   }
 }
 
-function currenciesOf({ sponsors }: Catalogue): Map<string, string[]> {
+function currenciesOf({ sponsors }: NamedCatalogue): Map<string, string[]> {
   return new Map(sponsors.map(({ id, currency }) => [id, [currency]]));
 }

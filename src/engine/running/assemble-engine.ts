@@ -6,7 +6,7 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import type { Health } from '../../platform/http/health.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
+import type { PreparedCatalogue } from '../../rating/prepared-catalogue.ts';
 import { assembleSource, type SourceDependencies } from '../assembly/assemble-source.ts';
 import type { EngineEvents, WorkerSettings } from '../book-batch.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
@@ -41,7 +41,7 @@ export interface EngineReports extends Pick<SourceDependencies, 'onProgress' | '
 }
 
 /** The configured engine. Inert until it runs. */
-export function assembleEngine(setup: EngineSetup, reports: EngineReports, catalogue: Catalogue): Engine {
+export function assembleEngine(setup: EngineSetup, reports: EngineReports, catalogue: PreparedCatalogue): Engine {
   const { decorateParts = (parts) => parts } = setup;
   const { events, tracer, onHalt } = reports;
   return new Engine({

@@ -1,7 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
-import { wordMaps } from '../../rating/word-maps.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 import { EngineThread, type ReportWhileRunning } from './engine-thread.ts';
 import type { ThreadData } from './thread-messages.ts';
 
@@ -37,14 +36,14 @@ test('what the thread reports arrives in order, with its totals, and a stop ends
       else parentPort.postMessage({ kind: 'ended', totals: ${TOTALS} });
     });`);
   const running = engine.run();
-  await engine.take({} as Catalogue, wordMaps([]));
+  await engine.take({} as PackedCatalogue);
   expect(reports).toEqual([{ kind: 'problem', part: 'source', problem: 'joining' }]);
   await engine.stop();
   await running;
   expect(engine.totals).toMatchObject({ batches: 3, read: 30 });
   expect(threads()).toBe(before);
   // There is no thread to take it any more.
-  await engine.take({} as Catalogue, wordMaps([]));
+  await engine.take({} as PackedCatalogue);
 });
 
 test('an engine that halted rejects with its error, and with what it had booked', async () => {
@@ -61,7 +60,7 @@ test('a thread that throws, or ends, is an error that names it, and a catalogue 
     `parentPort.once('message', () => setImmediate(() => { throw new Error('a bug') }));`,
   );
   const running = throwing.run();
-  const taking = throwing.take({} as Catalogue, wordMaps([]));
+  const taking = throwing.take({} as PackedCatalogue);
   await expect(running).rejects.toMatchObject({
     code: 'engine_thread_died',
     message: expect.stringMatching(/^engine thread 2 failed: a bug\. Nothing that was booked is lost/),

@@ -1,9 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { errorOf } from '../../platform/plain-error.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
-import type { WordMaps } from '../../rating/word-maps.ts';
 import type { RunTotals } from '../engine.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 import { NO_TOTALS } from './run-totals.ts';
 import type { RunnableEngine } from './running-engine.ts';
 import type { ThreadCommand, ThreadData, ThreadReport } from './thread-messages.ts';
@@ -77,10 +76,10 @@ export class EngineThread implements RunnableEngine {
     }
   }
 
-  async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
+  async take(catalogue: PackedCatalogue): Promise<void> {
     if (this.#worker === null) return;
     const taken = new Promise<void>((resolve) => this.#takes.push(resolve));
-    this.#send({ kind: 'take', catalogue, prefixMaps });
+    this.#send({ kind: 'take', catalogue });
     await taken;
   }
 

@@ -8,6 +8,7 @@ import { plainError } from '../../platform/plain-error.ts';
 import { type Logger, loggerOn } from '../../platform/telemetry/logger.ts';
 import { startTracing, type Tracing } from '../../platform/telemetry/tracing.ts';
 import type { Engine } from '../engine.ts';
+import { unpackCatalogue, unpackCatalogueNow } from '../reload/packed-catalogue.ts';
 import { assembleEngine, type DecorateParts, type EngineReports } from './assemble-engine.ts';
 import { NO_TOTALS } from './run-totals.ts';
 import { sendEvents, type ThreadCommand, type ThreadData, type ThreadReport, unpackSetup } from './thread-messages.ts';
@@ -30,7 +31,7 @@ export async function runEngineThread(decorateParts?: DecorateParts): Promise<vo
     try {
       const setup = { config, store, key, logger, acceptGaps, ...(decorateParts && { decorateParts }) };
       const reports = { ...reportsTo(send), events: sendEvents(send, totals), tracer: tracing?.tracer, onHalt };
-      engine = assembleEngine(setup, reports, catalogue);
+      engine = assembleEngine(setup, reports, unpackCatalogueNow(catalogue));
       obey(engine, send);
       await engine.run();
     } catch (error) {
@@ -53,8 +54,10 @@ function obey(engine: Engine, send: Send): void {
       void engine.stop();
       return;
     }
-    engine.take(command.catalogue, command.prefixMaps);
-    send({ kind: 'taken' });
+    void unpackCatalogue(command.catalogue).then((catalogue) => {
+      engine.take(catalogue);
+      send({ kind: 'taken' });
+    });
   });
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeEntry } from '../../finance/accounts/account-entry.ts';
 import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
 import { campaignsIn, type WatchedCampaign } from '../../finance/campaigns/campaign-rules.ts';
@@ -12,8 +13,15 @@ import { packagePath } from '../../platform/package-paths.ts';
 import { StopRequest } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
 import type { Progress } from '../../platform/telemetry/terminal-output.ts';
-import type { Catalogue, Sponsor } from '../../rating/catalogue.ts';
-import type { RunTotals } from '../engine.ts';
+import type { Catalogue, CatalogueTerms, Sponsor } from '../../rating/catalogue.ts';
+import { prepareCatalogue } from '../../rating/prepared-catalogue.ts';
+import type { Engine, RunTotals } from '../engine.ts';
+import {
+  type PackedCatalogue,
+  packCatalogue,
+  unpackCatalogue,
+  unpackCatalogueNow,
+} from '../reload/packed-catalogue.ts';
 import { assembleEngine, type DecorateParts, type EngineSetup } from './assemble-engine.ts';
 import { engineThreads } from './engine-threads.ts';
 import { bookKey, type LoadedKey, loadKey } from './load-key.ts';
@@ -21,7 +29,7 @@ import { RunObserver } from './observe-run.ts';
 import { requireNewestJournal } from './require-newest-journal.ts';
 import { RunTally } from './run-totals.ts';
 import { type EngineSuccession, runUntilEnd } from './run-until-end.ts';
-import { RunningEngine } from './running-engine.ts';
+import { type RunnableEngine, RunningEngine } from './running-engine.ts';
 import { TopicProgress } from './topic-progress.ts';
 import { whileReloading } from './while-reloading.ts';
 
@@ -59,6 +67,9 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
   });
   const tally = new RunTally();
   try {
+    const packed = packCatalogue(prepareCatalogue(catalogue));
+    // Seconds, with a million prefixes: connections that were closed meanwhile are noticed before they are used.
+    await nextTurn();
     await observer.start();
     const migrations = await migrate(store, packagePath('schemas/clickhouse'));
     if (migrations.length > 0) logger.info({ migrations }, 'applied schema migrations');
@@ -69,11 +80,11 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
     observer.watch();
     options.onBegin?.(() => tally.sum());
-    const threads = successions(options, key, observer);
+    const threads = successions(options, packed, key, observer);
     const running = threads.map((thread) => thread.running);
     await whileWatchingCredit(options, observer, (watchCredit) =>
       whileWatchingCampaigns(options, observer, (watchCampaigns) => {
-        const watch = (next: Catalogue) => {
+        const watch = (next: CatalogueTerms) => {
           watchCredit(next.sponsors);
           watchCampaigns(campaignsIn(next));
         };
@@ -94,12 +105,20 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
 }
 
 /** One engine after the other in this thread, or in as many threads as the configuration says. */
-function successions(options: RunOptions, key: LoadedKey, observer: RunObserver): EngineSuccession[] {
-  const { config, catalogue, store, logger, progress, acceptGaps = false, decorateParts, threadProgram } = options;
+function successions(
+  options: RunOptions,
+  packed: PackedCatalogue,
+  key: LoadedKey,
+  observer: RunObserver,
+): EngineSuccession[] {
+  const { config, store, logger, progress, acceptGaps = false, decorateParts, threadProgram } = options;
   const topic = new TopicProgress((state) => progress.report(state));
   const onRead = topic.read.bind(topic);
   if (config.engine.threads > 1) {
-    return engineThreads({ config, key, catalogue, acceptGaps }, { observer, logger, onRead, program: threadProgram });
+    return engineThreads(
+      { config, key, catalogue: packed, acceptGaps },
+      { observer, logger, onRead, program: threadProgram },
+    );
   }
   const setup: EngineSetup = { config, store, key, logger, acceptGaps, ...(decorateParts && { decorateParts }) };
   const { health, events, tracer } = observer;
@@ -114,12 +133,24 @@ function successions(options: RunOptions, key: LoadedKey, observer: RunObserver)
   return [
     {
       thread: 0,
-      running: new RunningEngine(catalogue),
-      makeEngine: (current) => assembleEngine(setup, reports, current),
+      running: new RunningEngine(packed),
+      makeEngine: (current) => takingPacked(assembleEngine(setup, reports, unpackCatalogueNow(current))),
       onBegin: () => observer.begin(),
       onRestart: (error) => observer.restarting(error),
     },
   ];
+}
+
+/** An engine of this thread, which reads a packed catalogue between batches. */
+function takingPacked(engine: Engine): RunnableEngine {
+  return {
+    get totals() {
+      return engine.totals;
+    },
+    run: () => engine.run(),
+    take: async (catalogue) => engine.take(await unpackCatalogue(catalogue)),
+    stop: () => engine.stop(),
+  };
 }
 
 interface WatchOptions {

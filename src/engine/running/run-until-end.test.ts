@@ -3,14 +3,14 @@ import { StoreError } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { StopFlag } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
 import type { RunTotals } from '../engine.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 import { NO_TOTALS, RunTally } from './run-totals.ts';
 import { type EngineSuccession, runUntilEnd } from './run-until-end.ts';
 import { type RunnableEngine, RunningEngine } from './running-engine.ts';
 
 const config = { source: { kafka: {} } } as Config;
-const catalogue = {} as Catalogue;
+const catalogue = {} as PackedCatalogue;
 const fenced = () => new StoreError('batch_fenced', 'fenced', { canRetry: true });
 const unreachable = () => new StoreError('store_unreachable', 'down', { canRetry: true });
 const damaged = () => new StoreError('store_refused', 'refused');

@@ -2,8 +2,8 @@ import type { Config } from '../../platform/config/config.ts';
 import { isFenced } from '../../platform/fenced.ts';
 import { StopFlag } from '../../platform/stop-request.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
 import type { RunTotals } from '../engine.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 import { type RunTally, sumOfTotals } from './run-totals.ts';
 import type { RunnableEngine, RunningEngine } from './running-engine.ts';
 
@@ -14,7 +14,7 @@ export interface EngineSuccession {
   /** Counts from 0. */
   thread: number;
   running: RunningEngine;
-  makeEngine: (catalogue: Catalogue) => RunnableEngine;
+  makeEngine: (catalogue: PackedCatalogue) => RunnableEngine;
   /** An engine begins, the first one or another. */
   onBegin: () => void;
   /** An engine has ended with an error, and another one begins soon. */

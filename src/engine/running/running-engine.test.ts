@@ -1,15 +1,13 @@
 import { expect, test } from 'vitest';
 import { StoreError } from '../../platform/clickhouse/store.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
-import { wordMaps } from '../../rating/word-maps.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 import { NO_TOTALS } from './run-totals.ts';
 import { giveCatalogue, type RunnableEngine, RunningEngine } from './running-engine.ts';
 
-const NO_PREFIXES = wordMaps([]);
-const catalogue = (hash: string) => ({ hash }) as Catalogue;
+const catalogue = (hash: string) => ({ hash, head: { hash } }) as PackedCatalogue;
 
 /** An engine that has taken a catalogue when it is asked to. */
-function engine(begins: Catalogue) {
+function engine(begins: PackedCatalogue) {
   const taken = [begins.hash];
   let finish = () => {};
   const running: RunnableEngine = {
@@ -36,7 +34,7 @@ test('a catalogue that comes while one engine ends and another begins is taken b
     });
   begin();
   let isTaken = false;
-  const taking = running.take(catalogue('second'), NO_PREFIXES).then(() => {
+  const taking = running.take(catalogue('second')).then(() => {
     isTaken = true;
   });
   begin();
@@ -51,7 +49,7 @@ test('a catalogue that comes while one engine ends and another begins is taken b
 
 test('before there is an engine it is the first one’s', async () => {
   const running = new RunningEngine(catalogue('first'));
-  await running.take(catalogue('second'), NO_PREFIXES);
+  await running.take(catalogue('second'));
   let begins = '';
   running.begin(({ hash }) => {
     begins = hash;
@@ -69,12 +67,12 @@ test('a catalogue is given to all engines after it is kept, and to none when the
   });
   const down = new StoreError('store_unreachable', 'down');
   const refusing = { keepCatalogue: () => Promise.reject(down) };
-  await expect(giveCatalogue(running, refusing, catalogue('second'), NO_PREFIXES)).rejects.toBe(down);
+  await expect(giveCatalogue(running, refusing, catalogue('second'))).rejects.toBe(down);
   expect(engines.map(({ taken }) => taken)).toEqual([['first'], ['first']]);
 
   const kept: string[] = [];
-  const keeping = { keepCatalogue: async ({ hash }: Catalogue) => void kept.push(hash) };
-  const giving = giveCatalogue(running, keeping, catalogue('third'), NO_PREFIXES);
+  const keeping = { keepCatalogue: async ({ hash }: { hash: string }) => void kept.push(hash) };
+  const giving = giveCatalogue(running, keeping, catalogue('third'));
   await new Promise((resolve) => setImmediate(resolve));
   for (const { finish } of engines) finish();
   await giving;

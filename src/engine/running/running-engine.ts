@@ -1,7 +1,6 @@
 import type { Journal } from '../../journal/journal.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
-import type { WordMaps } from '../../rating/word-maps.ts';
 import type { RunTotals } from '../engine.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 
 /** An engine of this thread, or one in a thread of its own. */
 export interface RunnableEngine {
@@ -10,7 +9,7 @@ export interface RunnableEngine {
   /** Resolves when the source has ended or was stopped; rejects with the error that halted it. Runs once. */
   run(): Promise<unknown>;
   /** Every lane's next batch is rated with this catalogue, which the store keeps already. */
-  take(catalogue: Catalogue, prefixMaps: WordMaps): void | Promise<void>;
+  take(catalogue: PackedCatalogue): void | Promise<void>;
   /** Takes no more records and books what it has. Never rejects. */
   stop(): Promise<void>;
 }
@@ -18,22 +17,22 @@ export interface RunnableEngine {
 /** The current engine of a thread, and the catalogue that it and those after it work with. */
 export class RunningEngine {
   #engine: RunnableEngine | null = null;
-  #catalogue: Catalogue;
+  #catalogue: PackedCatalogue;
 
-  constructor(catalogue: Catalogue) {
+  constructor(catalogue: PackedCatalogue) {
     this.#catalogue = catalogue;
   }
 
-  begin(makeEngine: (catalogue: Catalogue) => RunnableEngine): RunnableEngine {
+  begin(makeEngine: (catalogue: PackedCatalogue) => RunnableEngine): RunnableEngine {
     this.#engine = makeEngine(this.#catalogue);
     return this.#engine;
   }
 
   /** Resolves when the current engine has it, also when that is another one than at the call. */
-  async take(catalogue: Catalogue, prefixMaps: WordMaps): Promise<void> {
+  async take(catalogue: PackedCatalogue): Promise<void> {
     for (let engine: RunnableEngine | null = null; engine !== this.#engine; ) {
       engine = this.#engine;
-      await engine?.take(catalogue, prefixMaps);
+      await engine?.take(catalogue);
     }
     this.#catalogue = catalogue;
   }
@@ -46,9 +45,8 @@ export class RunningEngine {
 export async function giveCatalogue(
   engines: readonly RunningEngine[],
   journal: Pick<Journal, 'keepCatalogue'>,
-  catalogue: Catalogue,
-  prefixMaps: WordMaps,
+  catalogue: PackedCatalogue,
 ): Promise<void> {
-  await journal.keepCatalogue(catalogue);
-  await Promise.all(engines.map((engine) => engine.take(catalogue, prefixMaps)));
+  await journal.keepCatalogue(catalogue.head);
+  await Promise.all(engines.map((engine) => engine.take(catalogue)));
 }

@@ -3,8 +3,10 @@ import type { StoreError } from '../../platform/clickhouse/store.ts';
 import { StoreError as StoreFailure } from '../../platform/clickhouse/store.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { Secret } from '../../platform/config/secret.ts';
+import { prepareCatalogue } from '../../rating/prepared-catalogue.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import type { BookedBatch, EngineEvents } from '../book-batch.ts';
+import { packCatalogue } from '../reload/packed-catalogue.ts';
 import { chatCatalogue } from '../traffic.fixture.ts';
 import { NO_TOTALS } from './run-totals.ts';
 import { packSetup, receiveEvent, sendEvents, unpackSetup } from './thread-messages.ts';
@@ -101,7 +103,7 @@ test('listeners get the same calls over a thread boundary, and the totals of the
 test('a thread has the configuration with its secrets, the key and the catalogue', () => {
   const key = { key: PseudonymKey.ofRoot(Buffer.alloc(32, 7)).erased('4917012345', Buffer.alloc(32, 8)), history: [] };
   const config = { store: { url: 'http://ch', password: new Secret('swordfish') } } as unknown as Config;
-  const catalogue = chatCatalogue();
+  const catalogue = packCatalogue(prepareCatalogue(chatCatalogue()));
   const there = unpackSetup(structuredClone(packSetup({ config, key, catalogue, acceptGaps: true })));
   expect(there).toMatchObject({ config, catalogue, acceptGaps: true });
   expect(there.config.store.url === undefined ? null : there.config.store.password?.reveal()).toBe('swordfish');

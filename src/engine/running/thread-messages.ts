@@ -2,19 +2,18 @@ import type { Config } from '../../platform/config/config.ts';
 import { concealed, revealed } from '../../platform/config/secret.ts';
 import { errorOf, type PlainError, plainError } from '../../platform/plain-error.ts';
 import type { KeyState } from '../../platform/pseudonym-key.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
-import type { WordMaps } from '../../rating/word-maps.ts';
 import type { KafkaProgress } from '../../sources/kafka/kafka-feed.ts';
 import type { EngineEvents } from '../book-batch.ts';
 import type { RunTotals } from '../engine.ts';
+import type { PackedCatalogue } from '../reload/packed-catalogue.ts';
 import type { LoadedKey } from './load-key.ts';
 
 /** What a thread makes its engine from. */
 export interface ThreadSetup {
   config: Config;
   key: LoadedKey;
-  catalogue: Catalogue;
+  catalogue: PackedCatalogue;
   acceptGaps: boolean;
 }
 
@@ -34,7 +33,7 @@ export function unpackSetup({ config, generations, history, ...rest }: ThreadDat
 }
 
 /** To the engine's thread. */
-export type ThreadCommand = { kind: 'stop' } | { kind: 'take'; catalogue: Catalogue; prefixMaps: WordMaps };
+export type ThreadCommand = { kind: 'stop' } | { kind: 'take'; catalogue: PackedCatalogue };
 
 /** A call of EngineEvents; an error in it is a PlainError. */
 type EventMessage = {

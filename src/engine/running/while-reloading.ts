@@ -5,9 +5,11 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { onReloadSignal } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
-import type { Catalogue } from '../../rating/catalogue.ts';
+import type { Catalogue, CatalogueTerms } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
+import { packCounts } from '../reload/compile-catalogue.ts';
 import { compileInThread } from '../reload/compile-catalogue-thread.ts';
+import { unpackCatalogue } from '../reload/packed-catalogue.ts';
 import type { RunObserver } from './observe-run.ts';
 import { giveCatalogue, type RunningEngine } from './running-engine.ts';
 
@@ -27,26 +29,27 @@ interface ReloadOptions {
 export async function whileReloading<T>(
   { config, catalogue, store, logger, running }: ReloadOptions,
   { catalogue: metrics }: Pick<RunObserver, 'catalogue'>,
-  watch: (catalogue: Catalogue) => void,
+  watch: (catalogue: CatalogueTerms) => void,
   work: () => Promise<T>,
 ): Promise<T> {
   const journal = new ClickHouseJournal(store);
   const reload = new CatalogueReload({
     path: config.catalogue,
     catalogue,
+    counted: packCounts(catalogue),
     reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
     refusals: async ({ sponsors }) => otherCurrencies(await readAccountCurrencies(store), sponsors),
-    async take(next, prefixMaps) {
-      await giveCatalogue(running, journal, next, prefixMaps);
-      watch(next);
-      metrics.taken(next);
+    async take(next) {
+      await giveCatalogue(running, journal, next);
+      watch(await unpackCatalogue(next));
+      metrics.taken(next.hash, next.planCount);
     },
     onReloaded: (outcome) => metrics.reloaded(outcome),
     clock: systemClock,
     logger,
   });
-  metrics.taken(catalogue);
+  metrics.taken(catalogue.hash, catalogue.plans.length);
   const forget = onReloadSignal(() => void reload.reload());
   reload.start();
   try {

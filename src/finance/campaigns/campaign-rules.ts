@@ -5,7 +5,7 @@ import {
   UNTOUCHED,
   windowsReached,
 } from '../../rating/campaigns/campaigns.ts';
-import type { Campaign, CampaignCap, CapUnit, CapWindow, Catalogue } from '../../rating/catalogue.ts';
+import type { Campaign, CampaignCap, CapUnit, CapWindow, CatalogueTerms } from '../../rating/catalogue.ts';
 import { formatMicros } from '../../rating/money.ts';
 import { dayText } from '../calendar-day.ts';
 import type { CampaignFact, CapFact } from './campaign-fact.ts';
@@ -37,7 +37,7 @@ export interface WindowUsage {
 }
 
 /** Returns the campaigns of a catalogue. */
-export function campaignsIn({ plans, applications, sponsors }: Catalogue): WatchedCampaign[] {
+export function campaignsIn({ plans, applications, sponsors }: CatalogueTerms): WatchedCampaign[] {
   const campaigns = new Map<string, WatchedCampaign>();
   for (const { id, application, timeZone, campaign } of plans) {
     if (campaign === undefined) continue;

@@ -3,6 +3,7 @@ import { int64Column } from '../../platform/clickhouse/native-block.ts';
 import { type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
+import { documentOf } from '../../rating/prepared-catalogue.ts';
 import type { Rules } from '../../rating/rules.ts';
 import { bookFact } from '../book-fact.ts';
 import type { BookedSource } from './booked-source.ts';
@@ -65,7 +66,8 @@ export async function bookCorrection(
       : await rerateFromSource(store, rules, request, await openSource(), { ...watch, onChange });
   if (changes.count === 0) return { outcome: 'unchanged', difference, leftOut };
 
-  await new ClickHouseJournal(store).keepCatalogue(rules.catalogue);
+  const { catalogue } = rules;
+  await new ClickHouseJournal(store).keepCatalogue({ hash: catalogue.hash, document: documentOf(catalogue) });
   const { rows, columns } = changes.finish({ ...headOf(request, rules, clock.nowMs()), readLogs: logs });
   for (let last = before.at(-1)?.number ?? 0; ; ) {
     const number = last + 1;

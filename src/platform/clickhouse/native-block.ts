@@ -39,6 +39,11 @@ export function stringColumn(name: string, values: readonly string[]): NativeCol
   return { name, type: 'String', bytes: strings(values) };
 }
 
+/** The text of a single row, in UTF-8, without the text itself: it follows the block, of which this is the last column. */
+export function followingTextColumn(name: string, text: Uint8Array): NativeColumn {
+  return { name, type: 'String', bytes: varUint(text.length) };
+}
+
 /** Texts of a few rows, at the ascending places `at`; all others are empty, and take an octet each. */
 export function sparseStringColumn(
   name: string,

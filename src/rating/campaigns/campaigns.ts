@@ -2,7 +2,7 @@ import {
   type CampaignCap,
   type CapUnit,
   type CapWindow,
-  type Catalogue,
+  type CatalogueTerms,
   PeriodCalendar,
   type Plan,
 } from '../catalogue.ts';
@@ -71,7 +71,7 @@ export class Campaigns {
   readonly #gates: readonly (Gate | undefined)[];
   readonly #pseudonym = new Uint32Array(PSEUDONYM_WORDS);
 
-  constructor({ plans }: Pick<Catalogue, 'plans'>, { states, number }: CampaignFacts) {
+  constructor({ plans }: Pick<CatalogueTerms, 'plans'>, { states, number }: CampaignFacts) {
     this.number = number;
     const gates: Gate[] = [];
     plans.forEach((plan, index) => {

@@ -1,4 +1,4 @@
-import type { Catalogue, Plan } from '../catalogue.ts';
+import type { CatalogueTerms, Plan } from '../catalogue.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
 
 /**
@@ -17,7 +17,7 @@ export function countedPlans({
   applications,
   sponsors,
   furtherQuotas,
-}: Pick<Catalogue, 'plans' | 'applications' | 'sponsors' | 'furtherQuotas'>): CountedPlans {
+}: Pick<CatalogueTerms, 'plans' | 'applications' | 'sponsors' | 'furtherQuotas'>): CountedPlans {
   const ofPlans = plans.map(({ id, period, timeZone, application }): Counted => {
     return [id, { period, timeZone, application: applications[application].id }];
   });

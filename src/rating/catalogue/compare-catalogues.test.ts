@@ -62,10 +62,25 @@ test.each<[string, [string, string][], Partial<CatalogueChange>[]]>([
     [
       {
         field: 'prefixes',
-        added: [{ cidr: '198.51.100.0/24', to: '2026-03-01T00:00:00Z' }],
-        removed: ['198.51.100.0/24'],
+        added: [],
+        removed: [],
+        redated: [{ before: '198.51.100.0/24', after: { cidr: '198.51.100.0/24', to: '2026-03-01T00:00:00Z' } }],
       },
       { field: 'tags', added: [{ from: '2026-03-01T00:00:00Z', tag: 'NEW' }], removed: [] },
+    ],
+  ],
+  [
+    'a tag that is claimed twice instead of once: which of the two was it?',
+    [['tags: [TAG]', 'tags: [{ tag: TAG, to: 2026-03-01T00:00:00Z }, { tag: TAG, from: 2026-04-01T00:00:00Z }]']],
+    [
+      {
+        field: 'tags',
+        added: [
+          { tag: 'TAG', to: '2026-03-01T00:00:00Z' },
+          { from: '2026-04-01T00:00:00Z', tag: 'TAG' },
+        ],
+        removed: ['TAG'],
+      },
     ],
   ],
   [

@@ -19,6 +19,14 @@ export interface CatalogueChange {
   /** Of a list whose order means nothing: the entries that one of them has alone. */
   added?: readonly unknown[];
   removed?: readonly unknown[];
+  /** Of a list of claims: those that both have, with other dates. */
+  redated?: readonly RedatedClaim[];
+}
+
+/** A claim as the two catalogues write it. */
+export interface RedatedClaim {
+  before: unknown;
+  after: unknown;
 }
 
 /** Lists whose order means nothing. */
@@ -116,8 +124,9 @@ function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueC
     if (textOf(former, name) === textOf(current, name)) return [];
     const field = `${path}${name}`;
     if (SETS.has(name)) {
-      const lists = { added: without(current, former), removed: without(former, current) };
-      return lists.added.length + lists.removed.length === 0 ? [] : [{ change: 'changed' as const, field, ...lists }];
+      const lists = pairRedated(without(current, former), without(former, current));
+      const isSame = lists.added.length + lists.removed.length + (lists.redated?.length ?? 0) === 0;
+      return isSame ? [] : [{ change: 'changed' as const, field, ...lists }];
     }
     if (NESTED.has(name) && former !== undefined && current !== undefined)
       return fieldChanges(former as Fields, current as Fields, `${field}.`);
@@ -129,6 +138,41 @@ function fieldChanges(before: Fields, after: Fields, path = ''): Omit<CatalogueC
 function without(list: unknown, other: unknown): unknown[] {
   const known = new Set(((other ?? []) as unknown[]).map((entry) => textOf(entryOf(entry))));
   return ((list ?? []) as unknown[]).filter((entry) => !known.has(textOf(entryOf(entry))));
+}
+
+interface ListChange extends Pick<CatalogueChange, 'redated'> {
+  added: readonly unknown[];
+  removed: readonly unknown[];
+}
+
+/** Takes out of both lists what differs in its dates alone, where it is in each of them once. */
+function pairRedated(added: readonly unknown[], removed: readonly unknown[]): ListChange {
+  const [byClaim, formerByClaim] = [onceByClaim(added), onceByClaim(removed)];
+  const redated = [...formerByClaim].flatMap(([claim, before]): RedatedClaim[] => {
+    const after = byClaim.get(claim);
+    return before === null || after == null ? [] : [{ before, after }];
+  });
+  if (redated.length === 0) return { added, removed };
+  const paired = new Set(redated.flatMap(({ before, after }) => [before, after]));
+  const unpaired = (list: readonly unknown[]) => list.filter((entry) => !paired.has(entry));
+  return { added: unpaired(added), removed: unpaired(removed), redated };
+}
+
+/** The entries by what they claim; null for a claim that is there several times. */
+function onceByClaim(entries: readonly unknown[]): Map<string, unknown> {
+  const byClaim = new Map<string, unknown>();
+  for (const entry of entries) {
+    const claim = claimOf(entry);
+    byClaim.set(claim, byClaim.has(claim) ? null : entry);
+  }
+  return byClaim;
+}
+
+/** Text of an entry without its dates. */
+function claimOf(entry: unknown): string {
+  if (typeof entry !== 'object' || entry === null) return textOf(entry);
+  const { from: _from, to: _to, ...claim } = entry as Fields;
+  return textOf(entryOf(claim));
 }
 
 /** Returns the name of an entry that has nothing else: `{ tag: CHAT }` is CHAT. */
