@@ -254,8 +254,8 @@ describe('the topic', () => {
     expect(await topicOf(write('elsewhere/flows.ndjson', ndjson('a', 'b')))).toBe(topic);
     expect(await topicOf(write('flows.ndjson', ndjson('a', 'b', 'c')))).toBe(topic);
     expect(await topicOf(write('flows.ndjson.gz', gzipSync(ndjson('a', 'b'))))).toBe(topic);
-    const padded = Buffer.concat([gzipSync(ndjson('a')), gzipSync(ndjson('b')), Buffer.alloc(700)]);
-    expect(await topicOf(write('flows.ndjson.gz', padded))).toBe(topic);
+    const padded = [gzipSync(ndjson('a')), gzipSync(ndjson('b')), Buffer.alloc(700)];
+    expect(await topicOf(write('flows.ndjson.gz', Buffer.concat(padded)))).toBe(topic);
     expect(await topicOf(write('elsewhere/flows.ndjson', `\n\r\n${ndjson('a')}`))).toBe(topic);
   });
 
@@ -340,16 +340,14 @@ describe('the files', () => {
     expect(recorder.calls).toEqual([]);
   });
 
-  test.each([true, false])(
-    'with zeros and more gzip data behind their gzip data are refused (final: %s)',
-    async (isFinal) => {
-      const octets = Buffer.concat([gzipSync(ndjson('a')), Buffer.alloc(512), gzipSync(ndjson('b'))]);
-      await expect(run([write('f.ndjson.gz', octets)], { isFinal })).rejects.toMatchObject({
-        code: 'file_unreadable',
-        message: expect.stringMatching(/the gzip data ends at octet \d+, zeros follow, and other data at octet \d+/),
-      });
-    },
-  );
+  test('with zeros and more gzip data behind their gzip data are refused', async () => {
+    const octets = Buffer.concat([gzipSync(ndjson('a')), Buffer.alloc(512), gzipSync(ndjson('b'))]);
+    const message = expect.stringMatching(/the gzip data ends at octet \d+, zeros follow, and other data at octet \d+/);
+    for (const isFinal of [true, false]) {
+      const ran = run([write('f.ndjson.gz', octets)], { isFinal });
+      await expect(ran).rejects.toMatchObject({ code: 'file_unreadable', message });
+    }
+  });
 });
 
 describe('the run', () => {
