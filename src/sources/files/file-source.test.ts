@@ -339,17 +339,6 @@ describe('the files', () => {
     });
     expect(recorder.calls).toEqual([]);
   });
-
-  test.each([true, false])(
-    'with zeros and more gzip data behind their gzip data are refused (final: %s)',
-    async (isFinal) => {
-      const octets = Buffer.concat([gzipSync(ndjson('a')), Buffer.alloc(512), gzipSync(ndjson('b'))]);
-      await expect(run([write('f.ndjson.gz', octets)], { isFinal })).rejects.toMatchObject({
-        code: 'file_unreadable',
-        message: expect.stringMatching(/the gzip data ends at octet \d+, zeros follow, and other data at octet \d+/),
-      });
-    },
-  );
 });
 
 describe('the run', () => {
