@@ -339,15 +339,6 @@ describe('the files', () => {
     });
     expect(recorder.calls).toEqual([]);
   });
-
-  test('with zeros and more gzip data behind their gzip data are refused', async () => {
-    const octets = Buffer.concat([gzipSync(ndjson('a')), Buffer.alloc(512), gzipSync(ndjson('b'))]);
-    const message = expect.stringMatching(/the gzip data ends at octet \d+, zeros follow, and other data at octet \d+/);
-    for (const isFinal of [true, false]) {
-      const ran = run([write('f.ndjson.gz', octets)], { isFinal });
-      await expect(ran).rejects.toMatchObject({ code: 'file_unreadable', message });
-    }
-  });
 });
 
 describe('the run', () => {
