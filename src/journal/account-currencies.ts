@@ -45,7 +45,7 @@ export async function requireAccountCurrency(store: Store, { id, currency }: Pay
   if (booked.some((other) => other !== currency)) throw new ConfigError(otherCurrencyText({ id, currency }, booked));
 }
 
-export function otherCurrencyText({ id, currency }: Payer, booked: readonly string[]): string {
+function otherCurrencyText({ id, currency }: Payer, booked: readonly string[]): string {
   const those = booked.join(', ');
   return (
     `sponsor ${id} has ${currency} in the catalogue, and its account is in ${those}: an account keeps its currency, so keep ${those}, ` +
