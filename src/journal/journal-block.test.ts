@@ -10,7 +10,9 @@ const DIGEST_WITHOUT_LEAKAGE = 'cff0dd04223b0f13c1ce060ce75d9e61df186584d0c13174
 
 function digestWith(leakageRows: number, published: { publishedThrough?: number } = {}): string {
   // With the catalogue's text as those versions had it: its hash is in the digest.
-  const { applications, ...parts } = JSON.parse(testRules().catalogue.canonicalJson.replaceAll(/"minorDigits":\d,/g, ''));
+  const { applications, ...parts } = JSON.parse(
+    testRules().catalogue.canonicalJson.replaceAll(/"minorDigits":\d,/g, ''),
+  );
   const known = applications.filter(({ id }: { id: string }) => id !== 'seen');
   const catalogue = catalogueFromCanonicalJson(JSON.stringify({ applications: known, ...parts }));
   const rules = new Rules(catalogue, NO_FACTS);
