@@ -135,8 +135,9 @@ function createRemoteDrawer(
     }
     if (evidence === 'tagAndIp') {
       const target = random.pick(withBoth);
-      const zeroRatingTag = tagOf(target);
-      return { evidence, target, ...addresses.ofTarget(target, random), zeroRatingTag };
+      // The address is drawn first: a seed gives the records that it has always given.
+      const remote = addresses.ofTarget(target, random);
+      return { evidence, target, ...remote, zeroRatingTag: tagOf(target) };
     }
     if (evidence === 'identified') {
       const target = random.pick(withIdentity);

@@ -45,7 +45,7 @@ plans:
     tiers: [{ upToOctets: null, pricePerMiB: "3.3" }]
 `;
 
-/** Beside it: windows of both plans, a third plan, and a quota over two of them whose second version begins amid the traffic. */
+/** Beside it: windows of both plans, a third plan, and a quota over several of them whose second version begins amid the traffic. */
 const FURTHER_PLAN = `
   - id: talk-week
     application: talk
@@ -58,6 +58,33 @@ const FURTHER_PLAN = `
     quotaOctets: null
     tiers: [{ upToOctets: 5000, pricePerMiB: "7" }, { upToOctets: null, pricePerMiB: "0.4" }]
 `;
+/** Plans that are asked first: at some hours, and for those who roam. */
+const CONDITIONAL_PLANS = `
+  - id: chat-nights
+    application: chat
+    order: 1
+    conditions: { hours: [{ from: "21:30", to: "02:00" }, { days: [sunday], from: "06:00", to: "21:30" }] }
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: week
+    timeZone: Europe/Berlin
+    content: { unknown: 7777, text: 10000 }
+    quotaOctets: 16000
+    tiers: [{ upToOctets: null, pricePerMiB: "1.1" }]
+  - id: maps-abroad
+    application: maps
+    order: 1
+    conditions: { roaming: roaming }
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: day
+    timeZone: UTC
+    content: { unknown: 10000, video: 2500 }
+    quotaOctets: 8000
+    tiers: [{ upToOctets: 3000, pricePerMiB: "11" }, { upToOctets: null, pricePerMiB: "2" }]
+`;
 const QUOTAS = `
 quotas:
   - id: acme-all
@@ -69,7 +96,7 @@ quotas:
     timeZone: America/New_York
     quotaOctets: 22000
     notifyAt: [5000]
-    plans: [chat-day, talk-week]
+    plans: [chat-day, chat-nights, talk-week]
   - id: acme-all
     sponsor: acme
     version: 2
@@ -78,7 +105,7 @@ quotas:
     period: month
     timeZone: America/New_York
     quotaOctets: 30000
-    plans: [talk-week, chat-day]
+    plans: [talk-week, chat-nights, chat-day]
 `;
 
 function withFurtherQuotas(catalogue: string): string {
@@ -87,13 +114,14 @@ function withFurtherQuotas(catalogue: string): string {
     .replace('plans:', `${talk}\nplans:`)
     .replace('period: day', `period: day\n    windows: [{ period: week, quotaOctets: 25000, notifyAt: [9000] }]`)
     .replace('period: month', `period: month\n    windows: [{ period: day, quotaOctets: 12000 }]`);
-  return `${plans.trimEnd()}${FURTHER_PLAN}${QUOTAS}`;
+  const network = 'network: { homePlmns: ["26201"] }\n';
+  return `${network}${plans.trimEnd()}${FURTHER_PLAN.trimEnd()}${CONDITIONAL_PLANS}${QUOTAS}`;
 }
 
 /**
  * Returns two catalogues of two sponsors, each with a quota: one a day, one a month. The first refuses late records, the
  * other adjusts. The second catalogue has other quotas, shares, prices and addresses, and an application whose plan has
- * ended. With further quotas: each with them, of other sizes in the second catalogue.
+ * ended. With further quotas: each with them, of other sizes in the second catalogue, and with plans that have conditions.
  */
 export function simulatedCatalogues(hasFurtherQuotas = false): Catalogue[] {
   const otherwise = CATALOGUE.replace('quotaOctets: 20000', 'quotaOctets: 14000')
@@ -166,7 +194,7 @@ export class SimulatedTraffic {
       servedMsisdn: `9990000${String(subscriber).padStart(4, '0')}`,
       servedImsi: null,
       startTime,
-      endTime: startTime + 1000,
+      endTime: startTime + random.pick([0, 1000, 1000, 3 * HOUR_MS]),
       terminalIp: '10.0.0.1',
       terminalPort: 40_000,
       remoteIp: random.pick(['198.51.100.7', '198.51.100.8', '203.0.113.9', '192.0.2.1']),
@@ -181,6 +209,7 @@ export class SimulatedTraffic {
       sponsorIdentity: null,
       applicationServiceProviderIdentity: null,
       ...NO_NETWORK_FIELDS,
+      servingPlmn: random.pick([null, '26201', '310410']),
     };
   }
 
