@@ -160,11 +160,7 @@ interface WatchOptions {
   logger: Logger;
 }
 
-/**
- * Does the work while credit limits are watched. There is a look before it, so that no record is rated for a sponsor that
- * was past its limit before the start, and one more after files have come to their end. The work may say that others are
- * watched from now on.
- */
+/** Does the work while credit limits are watched. */
 async function whileWatchingCredit<T>(
   { config, catalogue, store, logger }: WatchOptions,
   { health, sponsors }: Pick<RunObserver, 'health' | 'sponsors'>,
@@ -182,16 +178,7 @@ async function whileWatchingCredit<T>(
       if (problem !== null) logger.warn({ err: problem }, 'credit limits could not be looked at; trying again');
     },
   });
-  await watcher.check();
-  watcher.start();
-  try {
-    const done = await work((others) => watcher.watch(others));
-    await watcher.stop();
-    if (config.source.kafka === undefined) await watcher.check();
-    return done;
-  } finally {
-    await watcher.stop();
-  }
+  return whileWatching(watcher, config, work);
 }
 
 /** Does the work while caps of campaigns are watched, as credit limits are. */
@@ -211,12 +198,31 @@ async function whileWatchingCampaigns<T>(
       if (problem !== null) logger.warn({ err: problem }, 'caps of campaigns could not be looked at; trying again');
     },
   });
+  return whileWatching(watcher, config, work);
+}
+
+interface Watcher<T> {
+  watch(watched: readonly T[]): void;
+  check(): Promise<unknown>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * Does the work while a watcher checks at intervals. It checks before the work, so that no record is rated by what was so before the start,
+ * and once more after files have come to their end. The work may say that others are watched from now on.
+ */
+async function whileWatching<W, T>(
+  watcher: Watcher<W>,
+  { source }: Config,
+  work: (watch: (watched: readonly W[]) => void) => Promise<T>,
+): Promise<T> {
   await watcher.check();
   watcher.start();
   try {
     const done = await work((others) => watcher.watch(others));
     await watcher.stop();
-    if (config.source.kafka === undefined) await watcher.check();
+    if (source.kafka === undefined) await watcher.check();
     return done;
   } finally {
     await watcher.stop();

@@ -2,6 +2,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Sponsor } from '../../rating/catalogue.ts';
 import { lastNumber } from '../book-fact.ts';
+import { RepeatedCheck, type RepeatedCheckOptions } from '../repeated-check.ts';
 import type { AccountEntry } from './account-entry.ts';
 import { bookEntryAt } from './book-entry.ts';
 import { ChargeTotals } from './charge-totals.ts';
@@ -18,18 +19,15 @@ export interface WatchedAccount {
   suspendedBy: SuspendedBy;
 }
 
-export interface CreditWatcherOptions {
+export interface CreditWatcherOptions extends RepeatedCheckOptions {
   store: Store;
   /** The sponsors to watch, until `watch` replaces them. */
   sponsors: readonly Sponsor[];
   clock: Clock;
-  checkIntervalMs: number;
   /** Called with every suspension and resumption that this watcher has booked. */
   onBooked?: (entry: AccountEntry) => void;
   /** Called with all accounts after a check. */
   onLooked?: (accounts: readonly WatchedAccount[]) => void;
-  /** Called after every check of `start`: with the error, or null. */
-  onChecked?: (problem: unknown) => void;
 }
 
 /**
@@ -41,11 +39,11 @@ export class CreditWatcher {
   readonly #options: CreditWatcherOptions;
   readonly #charges: ChargeTotals;
   #sponsors: readonly Sponsor[];
-  #disarm: (() => void) | null = null;
-  #checking: Promise<void> = Promise.resolve();
+  readonly #checks: RepeatedCheck;
 
   constructor(options: CreditWatcherOptions) {
     this.#options = options;
+    this.#checks = new RepeatedCheck(options, () => this.check());
     this.#sponsors = options.sponsors;
     this.#charges = new ChargeTotals(options.store);
   }
@@ -57,20 +55,12 @@ export class CreditWatcher {
 
   /** Checks at intervals. A check begins one interval after the end of the previous one. */
   start(): void {
-    const { clock, checkIntervalMs, onChecked = () => {} } = this.#options;
-    this.#disarm = clock.after(checkIntervalMs, () => {
-      this.#checking = this.check().then(() => onChecked(null), onChecked);
-      void this.#checking.then(() => {
-        if (this.#disarm !== null) this.start();
-      });
-    });
+    this.#checks.start();
   }
 
   /** Resolves when no check is running, and none will start. */
-  async stop(): Promise<void> {
-    this.#disarm?.();
-    this.#disarm = null;
-    await this.#checking;
+  stop(): Promise<void> {
+    return this.#checks.stop();
   }
 
   /** Checks all balances and books what follows: at most one entry for a sponsor. Rejects with a StoreError. */

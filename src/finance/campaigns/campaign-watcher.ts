@@ -3,6 +3,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { ChargeTotals } from '../accounts/charge-totals.ts';
 import { creditedMicros } from '../accounts/entry-rows.ts';
+import { RepeatedCheck, type RepeatedCheckOptions } from '../repeated-check.ts';
 import { bookCampaignFact, type CampaignFact } from './campaign-fact.ts';
 import { dueFacts, type WatchedCampaign } from './campaign-rules.ts';
 import { CampaignUsage } from './campaign-usage.ts';
@@ -10,16 +11,13 @@ import { CampaignUsage } from './campaign-usage.ts';
 /** A failed fact is decided again by the next check. */
 const ONE_ATTEMPT = { firstDelayMs: 0, maxDelayMs: 0, giveUpAfterMs: -1 };
 
-export interface CampaignWatcherOptions {
+export interface CampaignWatcherOptions extends RepeatedCheckOptions {
   store: Store;
   /** The campaigns to watch, until `watch` replaces them. */
   campaigns: readonly WatchedCampaign[];
   clock: Clock;
-  checkIntervalMs: number;
   /** Called with every fact that this watcher has booked. */
   onBooked?: (fact: CampaignFact) => void;
-  /** Called after every check of `start`: with the error, or null. */
-  onChecked?: (problem: unknown) => void;
 }
 
 /**
@@ -33,11 +31,11 @@ export class CampaignWatcher {
   readonly #charges: ChargeTotals;
   #campaigns: readonly WatchedCampaign[];
   #usage: CampaignUsage;
-  #disarm: (() => void) | null = null;
-  #checking: Promise<void> = Promise.resolve();
+  readonly #checks: RepeatedCheck;
 
   constructor(options: CampaignWatcherOptions) {
     this.#options = options;
+    this.#checks = new RepeatedCheck(options, () => this.check());
     this.#facts = new CampaignFactReader(options.store);
     this.#charges = new ChargeTotals(options.store);
     this.#campaigns = options.campaigns;
@@ -55,20 +53,12 @@ export class CampaignWatcher {
 
   /** Checks at intervals. A check begins one interval after the end of the previous one. */
   start(): void {
-    const { clock, checkIntervalMs, onChecked = () => {} } = this.#options;
-    this.#disarm = clock.after(checkIntervalMs, () => {
-      this.#checking = this.check().then(() => onChecked(null), onChecked);
-      void this.#checking.then(() => {
-        if (this.#disarm !== null) this.start();
-      });
-    });
+    this.#checks.start();
   }
 
   /** Resolves when no check is running, and none will start. */
-  async stop(): Promise<void> {
-    this.#disarm?.();
-    this.#disarm = null;
-    await this.#checking;
+  stop(): Promise<void> {
+    return this.#checks.stop();
   }
 
   /** Reads what was used, and books what follows. Rejects with a StoreError. */
