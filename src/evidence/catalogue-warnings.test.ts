@@ -34,8 +34,8 @@ test('an application whose prefixes are all IPv4 is named, unless it needs a tag
     'prefixes: [203.0.112.0/24, { cidr: "2001:db9::/32", to: 2026-11-01T00:00:00Z }], match: both, tags: [C]',
   );
   expect(warningsOf(of, {})).toEqual([
-    expect.stringMatching(/^ipv4_only 0 prefixes: all 2 prefixes of app-0 are IPv4: .*64:ff9b::\/96/),
-    expect.stringMatching(/^ipv4_only 5 prefixes: all 1 prefixes of app-5/),
+    expect.stringMatching(/^ipv4_only 0 prefixes: app-0 has prefixes of IPv4 only \(2\): .*64:ff9b::\/96/),
+    expect.stringMatching(/^ipv4_only 5 prefixes: app-5 has prefixes of IPv4 only \(1\)/),
   ]);
 });
 

@@ -78,7 +78,7 @@ function sharedCloudWarnings(
         path: ['applications', application, 'prefixes'],
         message:
           `${prefixes.size} of ${all} prefixes of ${applications[application].id} share addresses with a cloud that other tenants use, ` +
-          `as ${named([...ranges])}: ask for a tag or an identity too (match: both), or claim addresses of its own only`,
+          `as ${named([...ranges])}: ask for a tag or a detection too (match: both, match: detected), or claim addresses of its own only`,
       };
     });
 }
@@ -97,7 +97,7 @@ function ipv4OnlyWarning(
       code: 'ipv4_only',
       path: ['applications', application, 'prefixes'],
       message:
-        `all ${claims.length} prefixes of ${id} are IPv4: by address, traffic of terminals with IPv6 is not recognised, nor behind NAT64. ` +
+        `${id} has prefixes of IPv4 only (${claims.length}): traffic of terminals with IPv6, and traffic through NAT64, is not recognised by address. ` +
         'Add its IPv6 prefixes, and its IPv4 ones within the prefix of the NAT64 (64:ff9b::/96)',
     },
   ];
@@ -110,7 +110,7 @@ function unmatchedWarnings(
 ): CatalogueWarning[] {
   const since = new Date(nowMs - days * DAY_MS).toISOString().slice(0, 10);
   if (!charged.some(({ lastDay }) => lastDay >= since)) {
-    const message = `no record was charged since ${since}: what evidence is not matched cannot be said; is it the right store?`;
+    const message = `no record was charged since ${since}: unmatched evidence cannot be determined; check that this is the right store`;
     return [{ code: 'nothing_booked', path: [], message }];
   }
   const lastDays = new Map<string, string>();

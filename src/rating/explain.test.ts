@@ -285,7 +285,7 @@ test('a campaign: payment, audience and caps, and whether the subscriber is in t
   const facts = { ...NO_FACTS, campaigns: { states: new Map(), number: 7 } };
   const { campaign, outcome } = await explain({}, undefined, facts, of);
   expect(campaign).toBe(
-    'postpaid; for subscribers who opted in: this one has not; caps: 1000 octets per day, 2.50 USD per whole; facts up to number 7',
+    'postpaid; for subscribers who opted in: this one has not; caps: 1000 octets per day, 2.50 USD in the whole campaign; facts up to number 7',
   );
   expect(outcome).toMatch(/^not_sponsored: not_in_audience/);
   expect((await explain({})).campaign).toBeUndefined();

@@ -313,7 +313,8 @@ function campaign(batch: FlowBatch, rules: Rules, subscribers: Lane['subscribers
   const { campaign, application } = plan;
   const { currency } = sponsors[applications[application].sponsor];
   const caps = campaign.caps.map(
-    ({ per, unit, limit }) => `${unit === 'money' ? formatMicros(limit, currency) : `${limit} octets`} per ${per}`,
+    ({ per, unit, limit }) =>
+      `${unit === 'money' ? formatMicros(limit, currency) : `${limit} octets`} ${per === 'whole' ? 'in the whole campaign' : `per ${per}`}`,
   );
   const isExcluded = rules.campaigns?.excludes(batch.plan[0], batch, 0, subscribers);
   const audience =

@@ -55,8 +55,7 @@ export const REASONS = [
   {
     reason: 'no_evidence',
     outcome: 'not_sponsored',
-    meaning:
-      'no tag, no identity, no rating group or service identifier that an application claims, and no prefix in force at startTime holds for the record',
+    meaning: 'no evidence in force at startTime: tag, identity, rating group, service identifier or prefix',
   },
   {
     reason: 'unknown_tag',
@@ -91,7 +90,7 @@ export const REASONS = [
   {
     reason: 'conditions_not_met',
     outcome: 'not_sponsored',
-    meaning: 'plans of the application are in force at startTime, and the conditions of none hold',
+    meaning: 'plans of the application are in force at startTime, and the conditions of the last one tried do not hold',
   },
   {
     reason: 'campaign_paused',

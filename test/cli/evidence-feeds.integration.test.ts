@@ -144,7 +144,7 @@ test('refused, damaged and unreachable lists have codes of their own, and keep n
   const { code, stdout, stderr } = await run('fetch');
   expect(code).toBe(3);
   expect(stdout).toContain('good: the list waits for approval');
-  const stays = (feed: string) => `${feed}: the part in force stays as it is\n`;
+  const stays = (feed: string) => `${feed}: nothing changes\n`;
   expect(stderr).toContain(
     `gone: ${url}/gone answers with status 404; check source.url [feed_status]\n${stays('gone')}`,
   );

@@ -48,7 +48,7 @@ function report(
       describeApprovals(outcome.pending, config.approvals),
     ]);
   } else if (outcome.kind === 'refused') {
-    printFaults([...describeRefusals(id, outcome.refusals), `${id}: the part in force stays as it is`]);
+    printFaults([...describeRefusals(id, outcome.refusals), `${id}: nothing changes`]);
     raiseExitCode(REFUSED_EXIT_CODE);
   } else {
     const part = context.files.partPath(id);

@@ -29,7 +29,7 @@ export async function fetchFeeds({ config, feed: id, by }: EvidenceOptions & { b
         report(feed, await fetchFeed(feed, fetchedBy, open.context), open);
       } catch (error) {
         if (!(error instanceof FeedSourceError) && !(error instanceof ConfigError)) throw error;
-        printFaults([`${feed.id}: ${error.message} [${error.code}]`, `${feed.id}: the part in force stays as it is`]);
+        printFaults([`${feed.id}: ${error.message} [${error.code}]`, `${feed.id}: nothing changes`]);
         raiseExitCode(error instanceof ConfigError ? 2 : 1);
       }
     }
@@ -65,12 +65,12 @@ function report(feed: Feed, outcome: FetchOutcome, { context, config }: OpenFeed
       ...describeNotes(pending.notes),
     ]);
   } else if (outcome.kind === 'refused') {
-    printFaults([...describeRefusals(id, outcome.refusals), `${id}: the part in force stays as it is`]);
+    printFaults([...describeRefusals(id, outcome.refusals), `${id}: nothing changes`]);
     raiseExitCode(REFUSED_EXIT_CODE);
   } else {
     printFaults([
       ...outcome.faults.map((fault) => `${id}: ${formatFault(fault)}`),
-      `${id}: the list is damaged or of another form than ${feed.form}; the part in force stays as it is`,
+      `${id}: the list is damaged or of another form than ${feed.form}; nothing changes`,
     ]);
     raiseExitCode(2);
   }

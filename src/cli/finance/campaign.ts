@@ -18,12 +18,13 @@ import {
 } from '../../finance/campaigns/change-campaign.ts';
 import { suggestion } from '../../formats/nearest-word.ts';
 import { openForBooking } from '../../journal/open-store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { counted } from '../../platform/telemetry/terminal-output.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
-import { openAccounts, operator } from './account-booking.ts';
+import { operator } from './account-booking.ts';
 import { SubscriberList } from './campaign-list.ts';
 import { registerCampaignShow } from './campaign-show.ts';
 
@@ -32,7 +33,7 @@ type PauseOptions = CampaignOptions & { key: string; who?: string; why: string }
 type AudienceOptions = CampaignOptions & { who?: string; why: string; file?: string; dryRun?: boolean };
 
 const PAUSES = {
-  pause: 'stop a campaign: no batch that an engine begins from now on is charged to it',
+  pause: 'stop a campaign: batches that an engine begins more than 1000 ms later are not charged to it',
   resume: 'end the pause of a campaign',
 } as const;
 
@@ -79,7 +80,7 @@ function registerPause(campaign: Command, kind: keyof typeof PAUSES): void {
       const { key, who = operator(), why } = options;
       const campaignId = requireCampaign(id, options).id;
       requireTexts({ key, who, why });
-      const store = await openAccounts(readStoreConfig(options));
+      const store = await openCampaigns(readStoreConfig(options));
       try {
         const booking = await bookPause(store, { kind, campaignId, idempotencyKey: key, who, why }, systemClock);
         if (booking.outcome === 'refused') throw new ConfigError(booking.message);
@@ -97,7 +98,7 @@ function registerOpt(campaign: Command, change: 'opt-in' | 'opt-out', what: stri
     .argument('<campaign>', 'its id')
     .argument('[subscriber...]', 'MSISDNs or pseudonyms')
     .option('--file <list>', 'a file with a subscriber on each line; - for standard input')
-    .option('--dry-run', 'say what would change, and book nothing')
+    .option('--dry-run', 'say what would change, and change no audience')
     .action((id: string, subscribers: string[], options: AudienceOptions) => {
       if (subscribers.length === 0 && options.file === undefined) {
         throw new ConfigError('which subscribers? Name them, or a file of them with --file LIST');
@@ -110,7 +111,7 @@ function registerAudience(campaign: Command): void {
   withBookingOptions(campaign.command('audience').description('replace a campaign’s audience by a list'))
     .argument('<campaign>', 'its id')
     .argument('<list>', 'a file with a subscriber on each line, MSISDN or pseudonym; - for standard input')
-    .option('--dry-run', 'say what would change, and book nothing')
+    .option('--dry-run', 'say what would change, and change no audience')
     .addHelpText(
       'after',
       `
@@ -137,7 +138,7 @@ async function changeByList(
     );
   }
   const config = readKeyConfig(options, { withStore: true });
-  const store = await openAccounts(config.store);
+  const store = await openCampaigns(config.store);
   try {
     const loaded = await loadKey(config, createLogger({ level: 'warn', format: 'json' }));
     // Pseudonyms of another key would be no subscriber's.
@@ -178,7 +179,7 @@ function registerWatch(campaign: Command): void {
       .requiredOption('--once', 'required: check once and exit'),
   ).action(async (options: CampaignOptions) => {
     const campaigns = campaignsIn(readCatalogue(readCataloguePath(options)));
-    const { store } = await openForBooking(readStoreConfig(options), { create: false });
+    const store = await openCampaigns(readStoreConfig(options));
     try {
       const watcher = new CampaignWatcher({ store, campaigns, clock: systemClock, checkIntervalMs: 0 });
       const booked = await watcher.check();
@@ -190,6 +191,11 @@ function registerWatch(campaign: Command): void {
       await store.close();
     }
   });
+}
+
+/** Opens a store that is there: a pause in one that a mistyped path has made would stop no campaign. */
+async function openCampaigns(config: Parameters<typeof openForBooking>[0]): Promise<Store> {
+  return (await openForBooking(config, { create: false })).store;
 }
 
 /** Returns a campaign of the catalogue. Throws a ConfigError when there is none of this id. */

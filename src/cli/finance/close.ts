@@ -23,7 +23,7 @@ export function registerClose(program: Command): void {
     .requiredOption('--who <name>', 'who closes it')
     .option(
       '--catalogue <file>',
-      'the catalogue that says the monthly terms, and seller, buyer, tax and terms of the invoice',
+      'the catalogue with the monthly terms (fees, rebates, commitments) and the data of invoices (seller, buyer, tax, payment terms)',
     )
     .option('--out <file>', 'write the closed statement as JSON, signed as FILE.jws where a signing key is configured')
     .option('--signing-key <file>', 'sign it with this key; by default the configured key')

@@ -23,7 +23,7 @@ export function registerCheck(program: Command): void {
     )
     .option(
       '--unmatched-days <days>',
-      'warn of evidence that no charge was by for so many days, from the store',
+      'warn of evidence by which no record was charged for so many days; needs a store',
       daysOf,
     )
     .option('--strict', 'exit code 2 for warnings, too')
@@ -39,7 +39,8 @@ Examples:
   $ zerorate check --source ./cdrs
 
 Reads files to their end and prints one line about each, then one line for each fault, with file and line. Warnings go to standard error, each
-with its code: shared_cloud, ipv4_only, unmatched_evidence, nothing_booked. Exit code 2 where there is a fault, else 0.`,
+with its code: shared_cloud, ipv4_only, unmatched_evidence, nothing_booked. Exit code 2 for a fault, and with --strict for a warning;
+otherwise 0.`,
     )
     .action(async (options: CheckOptions) => {
       const { path, sharedClouds } = await checkedPath(options);
