@@ -21,7 +21,7 @@ test('warnings have the line of the application, and are no faults unless --stri
   expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ipv4\.yaml: .* is good\n$/) });
   expect(checked.stderr).toMatch(
     new RegExp(
-      `^WARNING: ipv4\\.yaml:${line}: applications\\[3\\]\\.prefixes: all 1 prefixes of lumen-video .*\\(ipv4_only\\)\n$`,
+      `^WARNING: ipv4\\.yaml:${line}: applications\\[3\\]\\.prefixes: lumen-video has prefixes of IPv4 only \\(1\\): .*\\(ipv4_only\\)\n$`,
     ),
   );
   expect((await zerorate.run(['check', '--catalogue', 'ipv4.yaml', '--strict'])).code).toBe(2);

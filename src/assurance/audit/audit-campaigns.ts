@@ -35,7 +35,7 @@ const PAUSED =
 /** A cap was reached in the charge's window, and the batch's catalogue has not raised it since. */
 const OVER_CAP =
   `SELECT ${PLACE}, min(fact) AS number FROM (SELECT *, cap.per AS per, if(cap.octets > 0, 'octets', 'money') AS unit, ` +
-  'if(cap.octets > 0, cap.octets, toUInt64(toDecimal64OrZero(cap.money, 6) * 1000000)) AS most, ' +
+  'if(cap.octets > 0, cap.octets, toUInt64(toDecimal128OrZero(cap.money, 6) * 1000000)) AS most, ' +
   "multiIf(per = 'day', toDate(toString(start_time, time_zone)), per = 'period', period_start, toDate(0)) AS started " +
   `FROM ${OF_CAMPAIGNS} ARRAY JOIN caps AS cap) AS charged ` +
   'INNER JOIN (SELECT number AS fact, campaign_id AS plan_id, toString(cap_per) AS per, toString(cap_unit) AS unit, cap_limit, window_start AS started ' +

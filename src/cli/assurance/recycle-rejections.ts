@@ -11,6 +11,7 @@ import {
   parseCorrectedRecords,
 } from '../../finance/corrections/corrected-records.ts';
 import { claimRecycling, planRecycling, type RecyclingPlan } from '../../finance/corrections/recyclings.ts';
+import { requireSuccession } from '../../journal/counted-plans.ts';
 import { openForBooking } from '../../journal/open-store.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
@@ -57,6 +58,7 @@ export async function recycleRejections(file: string, options: RecycleOptions): 
   const logger = createLogger(config.log);
   const { store } = await openForBooking(config.store, { create: false });
   try {
+    await requireSuccession(store, catalogue);
     const recycler = { config, catalogue, store, logger };
     for (;;) {
       const planned = await planRecycling(store, { records, laneOf: lanesOf(config) });

@@ -7,8 +7,12 @@ import { packed, unpacked } from './packed-catalogue.ts';
 /** `CountedPlans`, packed: a thread that takes records passes it on and does not read it. */
 export type PackedCounts = Uint8Array;
 
-export function packCounts(catalogue: Parameters<typeof countedPlans>[0]): PackedCounts {
-  return packed(countedPlans(catalogue));
+/** `before`: how plans have counted in the store. */
+export function packCounts(
+  catalogue: Parameters<typeof countedPlans>[0],
+  before: CountedPlans = new Map(),
+): PackedCounts {
+  return packed(new Map([...before, ...countedPlans(catalogue)]));
 }
 
 /** A catalogue, or all faults of its files, a line each. */
@@ -36,5 +40,5 @@ export async function compileCatalogue(path: string, before: PackedCounts): Prom
   const countedBefore = unpacked<CountedPlans>(before);
   const { catalogue, faults, files } = loadCatalogue(path, { before: countedBefore });
   if (faults !== undefined) return { faults: faults.map(formatFault), files };
-  return { catalogue, counted: packed(new Map([...countedBefore, ...countedPlans(catalogue)])), files };
+  return { catalogue, counted: packCounts(catalogue, countedBefore), files };
 }

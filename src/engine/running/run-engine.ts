@@ -4,6 +4,7 @@ import { CreditWatcher } from '../../finance/accounts/credit-watcher.ts';
 import { campaignsIn, type WatchedCampaign } from '../../finance/campaigns/campaign-rules.ts';
 import { CampaignWatcher } from '../../finance/campaigns/campaign-watcher.ts';
 import { otherCurrencies, readAccountCurrencies } from '../../journal/account-currencies.ts';
+import { requireSuccession } from '../../journal/counted-plans.ts';
 import { migrate } from '../../journal/migrate.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
@@ -77,6 +78,7 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
     await bookKey(store, key);
     const [fault] = otherCurrencies(await readAccountCurrencies(store), catalogue.sponsors);
     if (fault !== undefined) throw new ConfigError(fault);
+    const countedBefore = await requireSuccession(store, catalogue);
     if (options.acceptsRestored !== true) await requireNewestJournal(config, store, logger);
     observer.watch();
     options.onBegin?.(() => tally.sum());
@@ -88,7 +90,7 @@ export async function runEngine(options: RunOptions): Promise<RunTotals> {
           watchCredit(next.sponsors);
           watchCampaigns(campaignsIn(next));
         };
-        return whileReloading({ config, catalogue, store, logger, running }, observer, watch, () =>
+        return whileReloading({ config, catalogue, countedBefore, store, logger, running }, observer, watch, () =>
           runUntilEnd(threads, { config, logger, tally, stop }).finally(() => progress.end()),
         );
       }),

@@ -5,6 +5,7 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { onReloadSignal } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/telemetry/logger.ts';
+import type { CountedPlans } from '../../rating/catalogue/catalogue-succession-faults.ts';
 import type { Catalogue, CatalogueTerms } from '../../rating/catalogue.ts';
 import { CatalogueReload } from '../reload/catalogue-reload.ts';
 import { packCounts } from '../reload/compile-catalogue.ts';
@@ -16,6 +17,8 @@ import { giveCatalogue, type RunningEngine } from './running-engine.ts';
 interface ReloadOptions {
   config: Config;
   catalogue: Catalogue;
+  /** How plans and groups have counted in the store. */
+  countedBefore: CountedPlans;
   store: Store;
   logger: Logger;
   /** The engines that take it over. */
@@ -27,7 +30,7 @@ interface ReloadOptions {
  * so. Every lane of every engine takes it over with its next batch.
  */
 export async function whileReloading<T>(
-  { config, catalogue, store, logger, running }: ReloadOptions,
+  { config, catalogue, countedBefore, store, logger, running }: ReloadOptions,
   { catalogue: metrics }: Pick<RunObserver, 'catalogue'>,
   watch: (catalogue: CatalogueTerms) => void,
   work: () => Promise<T>,
@@ -36,7 +39,7 @@ export async function whileReloading<T>(
   const reload = new CatalogueReload({
     path: config.catalogue,
     catalogue,
-    counted: packCounts(catalogue),
+    counted: packCounts(catalogue, countedBefore),
     reloadIntervalMs: config.reload.intervalMs,
     compile: compileInThread(),
     refusals: async ({ sponsors }) => otherCurrencies(await readAccountCurrencies(store), sponsors),

@@ -19,47 +19,51 @@ export function countedPlans({
   furtherQuotas,
 }: Pick<CatalogueTerms, 'plans' | 'applications' | 'sponsors' | 'furtherQuotas'>): CountedPlans {
   const ofPlans = plans.map(({ id, period, timeZone, application }): Counted => {
-    return [id, { period, timeZone, application: applications[application].id }];
+    return [id, { application: applications[application].id, period, timeZone }];
   });
   // A window counts by the period in its name, and in its plan's time zone.
   const groups = furtherQuotas.filter(({ application }) => application < 0);
   const ofGroups = groups.map(({ id, period, timeZone, sponsor }): Counted => {
-    return [id, { period, timeZone, sponsor: sponsors[sponsor].id }];
+    return [id, { sponsor: sponsors[sponsor].id, period, timeZone }];
   });
   return new Map([...ofPlans, ...ofGroups]);
 }
 
-/** Plans and groups that cannot continue with the counters that they had under catalogues before this one. */
+/** Returns plans and groups that cannot continue with the counters that they had under catalogues before this one. */
 export function successionFaults({ plans, quotas = [] }: CatalogueDocument, before: CountedPlans): CatalogueFault[] {
-  const ofPlans = plans.flatMap((plan, i) => {
-    const counted = before.get(plan.id);
-    if (counted === undefined) return [];
-    if (!('application' in counted)) return [otherKind(['plans', i, 'id'], plan.id, 'a quota over several plans')];
-    return (['application', 'period', 'timeZone'] as const)
-      .filter((field) => plan[field] !== counted[field])
-      .map((field) => ({
-        path: ['plans', i, field],
-        message:
-          `${plan[field]} differs from ${counted[field]}, which plan ${plan.id} has counted by until now: ` +
-          'all versions of a plan share one counter, so give this one a new plan id',
-      }));
-  });
-  const ofQuotas = quotas.flatMap((quota, i) => {
-    const counted = before.get(quota.id);
-    if (counted === undefined) return [];
-    if (!('sponsor' in counted)) return [otherKind(['quotas', i, 'id'], quota.id, 'a plan')];
-    return (['sponsor', 'period', 'timeZone'] as const)
-      .filter((field) => quota[field] !== counted[field])
-      .map((field) => ({
-        path: ['quotas', i, field],
-        message:
-          `${quota[field]} differs from ${counted[field]}, which quota ${quota.id} has counted by until now: ` +
-          'all versions of a quota share one counter, so give this one a new id',
-      }));
-  });
+  const ofPlans = plans.flatMap((plan, i) =>
+    changesOf(plan.id, plan, before).map(({ field, message }) => ({ path: ['plans', i, field], message })),
+  );
+  const ofQuotas = quotas.flatMap((quota, i) =>
+    changesOf(quota.id, quota, before).map(({ field, message }) => ({ path: ['quotas', i, field], message })),
+  );
   return [...ofPlans, ...ofQuotas];
 }
 
-function otherKind(path: CatalogueFault['path'], id: string, kind: string): CatalogueFault {
-  return { path, message: `${id} was the id of ${kind} until now, whose counters have it: choose another id` };
+/** Returns the same as messages, for a catalogue that is compiled. */
+export function successionRefusals(catalogue: Parameters<typeof countedPlans>[0], before: CountedPlans): string[] {
+  return [...countedPlans(catalogue)].flatMap(([id, now]) => changesOf(id, now, before).map(({ message }) => message));
+}
+
+/** What is counted otherwise than before under an id. */
+function changesOf(id: string, now: Counted[1], before: CountedPlans): { field: string; message: string }[] {
+  const counted = before.get(id);
+  if (counted === undefined) return [];
+  const [isPlan, wasPlan] = ['application' in now, 'application' in counted];
+  if (isPlan !== wasPlan) {
+    const kind = wasPlan ? 'a plan' : 'a quota over several plans';
+    return [
+      { field: 'id', message: `${id} was the id of ${kind} until now, whose counters have it: choose another id` },
+    ];
+  }
+  const [noun, remedy] = isPlan ? ['plan', 'a new plan id'] : ['quota', 'a new id'];
+  const values = new Map<string, string>(Object.entries(now));
+  return Object.entries(counted)
+    .filter(([field, value]) => values.get(field) !== value)
+    .map(([field, value]) => ({
+      field,
+      message:
+        `${values.get(field)} differs from ${value}, which ${noun} ${id} has counted by until now: ` +
+        `all versions of a ${noun} share one counter, so give this one ${remedy}`,
+    }));
 }
