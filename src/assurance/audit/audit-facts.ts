@@ -1,17 +1,7 @@
-import { digestParts, isRowsDigest, rowsDigestExpression } from '../../platform/clickhouse/rows-digest.ts';
-import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import { auditMonthlyTerms } from './audit-monthly-terms.ts';
+import { auditNumberedFacts } from './audit-numbered-facts.ts';
 import type { AuditFault, Invariant } from './invariants.ts';
-
-/** Numbered facts: one row each, but for recyclings and audience changes, which have a row for each rejection and subscriber. */
-const NUMBERED: readonly { table: string; facts: string }[] = [
-  { table: 'account_entries', facts: 'account_entries' },
-  { table: 'campaign_facts', facts: '(SELECT DISTINCT number, idempotency_key FROM campaign_facts)' },
-  { table: 'closings', facts: 'closings' },
-  { table: 'corrections', facts: "corrections WHERE kind = 'head'" },
-  { table: 'pseudonym_keys', facts: 'pseudonym_keys' },
-  { table: 'recyclings', facts: '(SELECT DISTINCT number FROM recyclings)' },
-];
 
 /** Most faults of one kind that are reported. */
 const SHOWN = 20;
@@ -22,69 +12,13 @@ const SHOWN = 20;
  * store yields none.
  */
 export async function* auditFacts(store: Store): AsyncGenerator<AuditFault> {
-  for (const { table, facts } of NUMBERED) {
-    yield* numberFaults(store, table, facts);
-    if (await hasDigests(store, table)) yield* digestFaults(store, table);
-  }
+  yield* auditNumberedFacts(store);
   yield* headlessFaults(store);
   yield* recycledTwiceFaults(store);
   yield* reversalFaults(store);
   yield* firstChargeFaults(store);
   yield* readLogFaults(store);
   yield* auditMonthlyTerms(store);
-}
-
-async function* numberFaults(store: Store, table: string, facts: string): AsyncGenerator<AuditFault> {
-  const faults = await store.query<{ number: number; times: number; before: number }>(
-    'SELECT number, times, before FROM (' +
-      'SELECT number, count() AS times, lagInFrame(number) OVER (ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before ' +
-      `FROM ${facts} GROUP BY number) WHERE times != 1 OR number != before + 1 ORDER BY number LIMIT ${SHOWN}`,
-  );
-  for (const { number, times, before } of faults) {
-    if (times !== 1) yield faultOf('facts', `${table}: number ${number} occurs ${times} times`);
-    if (number !== before + 1) {
-      yield faultOf('facts', `${table}: number ${number} comes after ${before}`);
-    }
-  }
-}
-
-/** A store that no command has migrated since has facts without digests. */
-async function hasDigests(store: Store, table: string): Promise<boolean> {
-  const columns = await store.query(
-    `SELECT 1 FROM system.columns WHERE database = currentDatabase() AND table = ${literal(table)} AND name = 'digest'`,
-  );
-  return columns.length > 0;
-}
-
-/**
- * What the rows of facts have that were booked by a version without digests. Its corrections had one that cannot be computed
- * from the table: 64 hex digits.
- */
-const NOT_RECORDED = 'not recorded';
-
-/** Yields faults in the digests of facts: a fact has one, on one of its rows, and its rows have the content that they were booked with. */
-async function* digestFaults(store: Store, table: string): AsyncGenerator<AuditFault> {
-  const isEarlier = table === 'corrections' ? "match(digest, '^[0-9a-f]{64}$')" : 'false';
-  const missing = await store.query<{ number: number }>(
-    `SELECT number FROM ${table} GROUP BY number HAVING countIf(digest != ${literal(NOT_RECORDED)}) > 0 ` +
-      `AND (countIf(digest != '') != 1 OR countIf(${isRowsDigest('digest')} OR ${isEarlier}) != 1) ORDER BY number LIMIT ${SHOWN}`,
-  );
-  for (const { number } of missing) yield faultOf('facts', `${table}: number ${number} has lost its digest`);
-  const { digits, structure } = digestParts('digest');
-  const structures = await store.query<{ structure: string }>(
-    `SELECT DISTINCT ${structure} AS structure FROM ${table} WHERE ${isRowsDigest('digest')}`,
-  );
-  for (const { structure: over } of structures) {
-    const differing = await store.query<{ number: number; has: string; says: string }>(
-      `SELECT number, ${rowsDigestExpression(over)} AS has, anyIf(${digits}, digest != '') AS says FROM ${table} ` +
-        `WHERE number IN (SELECT number FROM ${table} WHERE ${structure} = ${literal(over)}) ` +
-        `GROUP BY number HAVING has != says ORDER BY number LIMIT ${SHOWN}`,
-    );
-    for (const { number, has, says } of differing) {
-      const message = `the rows of number ${number} give ${has.slice(0, 12)}, and ${says.slice(0, 12)} is booked: they were changed`;
-      yield faultOf('facts', `${table}: ${message}`);
-    }
-  }
 }
 
 async function* headlessFaults(store: Store): AsyncGenerator<AuditFault> {

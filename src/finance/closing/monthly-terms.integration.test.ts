@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditFacts } from '../../assurance/audit/audit-facts.ts';
+import { upgradedAt } from '../../assurance/audit/upgraded-store.fixture.ts';
 import { OPEN_STORE, type OpenedStore } from '../../engine/engine.fixture.ts';
 import { literal, type Store, StoreError } from '../../platform/clickhouse/store.ts';
 import { creditedMicros } from '../accounts/entry-rows.ts';
@@ -80,6 +81,8 @@ describe('monthly terms', () => {
 
   beforeAll(async () => {
     opened = await OPEN_STORE.embedded();
+    // Entries and corrections of these tests have no digests.
+    await upgradedAt(opened.store, '2099-01-01T00:00:00Z');
     booker = new Booker(opened.store, 'flows');
     const uses = [
       use('2026-10-05', 'usd', 9),
