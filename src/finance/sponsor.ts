@@ -1,3 +1,4 @@
+import { KEPT_CATALOGUES } from '../journal/kept-catalogues.ts';
 import { literal, type Store } from '../platform/clickhouse/store.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { minorDigitsOf } from '../rating/catalogue/currencies.ts';
@@ -29,7 +30,7 @@ const SPONSORS =
  */
 export async function findSponsor(store: Store, sponsorId: string): Promise<KnownSponsor> {
   const [named] = await store.query<SponsorRow>(
-    `SELECT sponsor.1 AS id, sponsor.2 AS name, sponsor.3 AS currency, sponsor.4 AS minorDigits FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ` +
+    `SELECT sponsor.1 AS id, sponsor.2 AS name, sponsor.3 AS currency, sponsor.4 AS minorDigits FROM ${KEPT_CATALOGUES} ARRAY JOIN ${SPONSORS} AS sponsor ` +
       `WHERE sponsor.1 = ${literal(sponsorId)} ORDER BY ${NEWEST_BOOKED_FIRST} LIMIT 1`,
   );
   if (named !== undefined) return withDecimals(named);
@@ -39,7 +40,7 @@ export async function findSponsor(store: Store, sponsorId: string): Promise<Know
   );
   if (account !== undefined) return withDecimals(account);
   const known = await store.query<{ id: string }>(
-    `SELECT DISTINCT sponsor.1 AS id FROM catalogues ARRAY JOIN ${SPONSORS} AS sponsor ORDER BY id LIMIT ${SHOWN_SPONSORS}`,
+    `SELECT DISTINCT sponsor.1 AS id FROM ${KEPT_CATALOGUES} ARRAY JOIN ${SPONSORS} AS sponsor ORDER BY id LIMIT ${SHOWN_SPONSORS}`,
   );
   const those = known.length === 0 ? 'none yet' : known.map(({ id }) => id).join(', ');
   throw new ConfigError(`${sponsorId}: the store knows no such sponsor; it knows ${those}`);

@@ -2,13 +2,14 @@ import type { Store } from '../platform/clickhouse/store.ts';
 import { ConfigError } from '../platform/config/config-error.ts';
 import { type CountedPlans, successionRefusals } from '../rating/catalogue/catalogue-succession-faults.ts';
 import type { Catalogue, StatisticsPeriod } from '../rating/catalogue.ts';
+import { KEPT_CATALOGUES } from './kept-catalogues.ts';
 
 /** Returns what the counters in the journal count, by plan and group: as the newest catalogue has it that a batch was rated with. */
 async function readCountedPlans(store: Store): Promise<CountedPlans> {
   const entriesOf = (list: 'plans' | 'quotas', owner: 'application' | 'sponsor', counters: string) =>
     `SELECT '${owner}' AS kind, entry.id AS id, argMax((entry.${owner}, entry.period, entry.timeZone), first_used_at) AS counted FROM (` +
     `SELECT first_used_at, arrayJoin(JSONExtract(document, '${list}', 'Array(Tuple(id String, ${owner} String, period String, timeZone String))')) AS entry ` +
-    `FROM catalogues WHERE hash IN (SELECT catalogue_hash FROM journal WHERE kind = 'batch')) WHERE entry.id IN (${counters}) GROUP BY entry.id`;
+    `FROM ${KEPT_CATALOGUES} WHERE hash IN (SELECT catalogue_hash FROM journal WHERE kind = 'batch')) WHERE entry.id IN (${counters}) GROUP BY entry.id`;
   const plans = entriesOf('plans', 'application', "SELECT plan_id FROM journal WHERE kind = 'charge' GROUP BY plan_id");
   const groups = entriesOf(
     'quotas',

@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { INVARIANTS, invariantsOf } from '../../src/assurance/audit/invariants.ts';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { type Finished, Zerorate } from './zerorate.fixture.ts';
 
@@ -23,6 +24,22 @@ async function done(args: readonly string[]): Promise<Finished> {
   return finished;
 }
 
+/** Verdicts of an audit, and the invariants that they are on. */
+function verdictsOf(stdout: string): string[][] {
+  return [...stdout.matchAll(/^(holds|BROKEN|unread) +(\w+) +\S/gm)].map(([, verdict, invariant]) => [
+    verdict,
+    invariant,
+  ]);
+}
+
+/** Faults by invariant, as an audit wrote them for Prometheus. */
+function metricsOf(file: string): [invariant: string, faults: number][] {
+  const lines = readFileSync(zerorate.path(file), 'utf8').matchAll(
+    /^zerorate_audit_faults\{invariant="(\w+)"\} (\d+)$/gm,
+  );
+  return [...lines].map(([, invariant, faults]) => [invariant, Number(faults)]);
+}
+
 /** Changes a file, does the work, and puts the file back. */
 async function withChanged(name: string, change: (text: string) => string, work: () => Promise<void>): Promise<void> {
   const text = readFileSync(zerorate.path(name), 'utf8');
@@ -35,7 +52,7 @@ async function withChanged(name: string, change: (text: string) => string, work:
 
 test('a journal that the engine wrote agrees with its source, and a replay gives the same digests', async () => {
   const { stdout } = await done(['audit', ...SOURCE]);
-  expect(stdout.split('\n').filter((line) => line.startsWith('holds'))).toHaveLength(12);
+  expect(verdictsOf(stdout)).toEqual(Object.keys(INVARIANTS).map((name) => ['holds', name]));
   expect(stdout).toMatch(/1 batch audited; 1 computed again from the source/);
   expect((await done(['replay', '--verify', ...SOURCE])).stdout).toMatch(/files/);
 });
@@ -95,4 +112,41 @@ test.each<[string, string[], RegExp]>([
   const { code, stderr } = await zerorate.run(args);
   expect(stderr).toMatch(message);
   expect(code).toBe(2);
+});
+
+test('verdicts and metrics are of all invariants that can be checked, and of what was found', async () => {
+  const ofStore = invariantsOf(['store'], new Map());
+  const plain = await done(['audit', '--store', 'store', '--metrics-file', 'plain.prom']);
+  expect(verdictsOf(plain.stdout)).toEqual(ofStore.map((name) => ['holds', name]));
+  expect(metricsOf('plain.prom')).toEqual(ofStore.map((name) => [name, 0]));
+  await done(['audit', ...SOURCE, '--metrics-file', 'source.prom']);
+  expect(metricsOf('source.prom')).toEqual(Object.keys(INVARIANTS).map((name) => [name, 0]));
+
+  cpSync(zerorate.path('store'), zerorate.path('posted'), { recursive: true });
+  const closing = "1, 'parley', '2026-01-01', 5";
+  await zerorate.rows(`INSERT INTO closings (number, sponsor_id, month, closing_micros) SELECT ${closing}`, 'posted');
+  const broken = await zerorate.run(['audit', '--store', 'posted', '--metrics-file', 'posted.prom']);
+  expect(broken.code).toBe(1);
+  const found = ['facts', 'monthly_terms'];
+  expect(verdictsOf(broken.stdout)).toEqual(ofStore.map((name) => [found.includes(name) ? 'BROKEN' : 'holds', name]));
+  expect(metricsOf('posted.prom')).toEqual(ofStore.map((name) => [name, found.includes(name) ? 1 : 0]));
+});
+
+test('without its catalogues a journal is not computed again, and the verdict names them', async () => {
+  cpSync(zerorate.path('store'), zerorate.path('lost'), { recursive: true });
+  await zerorate.rows('TRUNCATE TABLE catalogues', 'lost');
+  const source = ['--source', 'flows.ndjson', '--store', 'lost'];
+  const { code, stdout, stderr } = await zerorate.run(['audit', ...source, '--metrics-file', 'lost.prom']);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^catalogues: catalogue [0-9a-f]{64} is missing, and batch files@1 names it$/m);
+  expect(stdout).toMatch(/^1 batch audited; nothing computed again: restore the catalogues first$/m);
+  const verdict = ([name, { needs }]: [string, { needs: string }]) =>
+    name === 'catalogues' ? 'BROKEN' : needs === 'store' ? 'holds' : 'unread';
+  expect(verdictsOf(stdout)).toEqual(Object.entries(INVARIANTS).map((entry) => [verdict(entry), entry[0]]));
+  expect(metricsOf('lost.prom')).toContainEqual(['catalogues', 1]);
+  expect(stderr).not.toMatch(/^ +at /m);
+  const replay = await zerorate.run(['replay', '--verify', ...source]);
+  expect(replay.code).toBe(1);
+  expect(replay.stderr).toMatch(/^the store has lost catalogue [0-9a-f]{64}: .* \[store_damaged\]$/m);
+  expect(replay.stderr).not.toMatch(/^ +at /m);
 });

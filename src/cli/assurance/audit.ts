@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { auditJournal } from '../../assurance/audit/audit.ts';
 import { auditCampaigns } from '../../assurance/audit/audit-campaigns.ts';
+import { auditCatalogues } from '../../assurance/audit/audit-catalogues.ts';
 import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
 import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import { auditQuotas } from '../../assurance/audit/audit-quotas.ts';
 import { auditSource } from '../../assurance/audit/audit-source.ts';
-import { type AuditFault, INVARIANTS, type Invariant } from '../../assurance/audit/invariants.ts';
+import { type AuditFault, INVARIANTS, type Invariant, invariantsOf } from '../../assurance/audit/invariants.ts';
 import { quotaUpdateSchema } from '../../engine/assembly/assemble-source.ts';
 import { connect, requireBrokers } from '../../engine/assembly/kafka-connection.ts';
 import {
@@ -30,17 +31,7 @@ import { counted, grouped, Progress } from '../../platform/telemetry/terminal-ou
 import type { QuotaUpdate } from '../../rating/quota-updates.ts';
 
 const SHOWN_FAULTS = 20;
-const OF_THE_JOURNAL: readonly Invariant[] = [
-  'chain',
-  'counts',
-  'digest',
-  'strays',
-  'facts',
-  'corrections',
-  'campaigns',
-  'duplicates',
-];
-const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
+const NAME_WIDTH = Math.max(...Object.keys(INVARIANTS).map((name) => name.length));
 
 /** Batches with records, and how many of them the source could still be asked about. */
 interface ReadAgain {
@@ -90,20 +81,24 @@ async function audit(options: AuditOptions): Promise<void> {
       ),
     );
     await report(auditFacts(store));
+    await report(auditCatalogues(store));
     await report(auditCampaigns(store));
     await report(auditDuplicates(store));
-    const read =
-      config === null ? null : await againstSource(config, store, evidence, batches, logger, progress, report);
+    // Without the catalogues that batches name there is nothing to compute again with.
+    const isComputable = config !== null && !found.has('catalogues');
+    const read = isComputable ? await againstSource(config, store, evidence, batches, logger, progress, report) : null;
     progress.end();
-    const checked = config === null ? OF_THE_JOURNAL : (Object.keys(INVARIANTS) as Invariant[]);
-    const isUnread = read !== null && read.walked === 0 && read.withRecords > 0;
+    const checked = invariantsOf(config === null ? ['store'] : ['store', 'records', 'quota updates'], found);
+    const isUnread = config !== null && (read === null || (read.walked === 0 && read.withRecords > 0));
     for (const invariant of checked) {
-      const holds = isUnread && OF_THE_RECORDS.includes(invariant) ? 'unread' : 'holds ';
-      const verdict = (found.get(invariant) ?? 0) === 0 ? holds : 'BROKEN';
-      process.stdout.write(`${verdict}  ${invariant.padEnd(11)} ${INVARIANTS[invariant]}\n`);
+      const { needs, holds } = INVARIANTS[invariant];
+      const unbroken = isUnread && needs !== 'store' && (read === null || needs === 'records') ? 'unread' : 'holds ';
+      const verdict = found.has(invariant) ? 'BROKEN' : unbroken;
+      process.stdout.write(`${verdict}  ${invariant.padEnd(NAME_WIDTH)} ${holds}\n`);
     }
+    const again = read === null ? 'nothing computed again: restore the catalogues first' : inWords(read);
     process.stdout.write(
-      `${counted(batches.length, 'batch', 'batches')} audited${read === null ? '' : `; ${inWords(read)}`}\n`,
+      `${counted(batches.length, 'batch', 'batches')} audited${config === null ? '' : `; ${again}`}\n`,
     );
     if (options.metricsFile !== undefined) {
       const faults = new Map(checked.map((invariant) => [invariant, found.get(invariant) ?? 0]));

@@ -1,3 +1,4 @@
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { PeriodCalendar } from '../../rating/catalogue.ts';
 import { dayText } from '../calendar-day.ts';
@@ -15,7 +16,7 @@ export async function readPlanTimeZones(store: Store, coverage: Coverage): Promi
   const covered = `SELECT plan_id, plan_version FROM bookings WHERE ${coveredBookings(coverage)} GROUP BY ALL`;
   const rows = await store.query<PlanTimeZone>(
     'SELECT plan.id AS planId, plan.version AS planVersion, argMin(plan.timeZone, (first_used_at, hash)) AS timeZone ' +
-      `FROM catalogues ARRAY JOIN ${PLANS} AS plan WHERE (plan.id, plan.version) IN (${covered}) ` +
+      `FROM ${KEPT_CATALOGUES} ARRAY JOIN ${PLANS} AS plan WHERE (plan.id, plan.version) IN (${covered}) ` +
       'GROUP BY planId, planVersion ORDER BY planId, planVersion',
   );
   return rows.map((row) => ({ ...row, planVersion: Number(row.planVersion) }));

@@ -1,3 +1,4 @@
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { SETTLEMENT_DAYS, type StatisticsPeriod } from '../../rating/catalogue.ts';
 
@@ -29,7 +30,7 @@ export async function readSponsorPlans(store: Store, sponsorId: string, conditio
   const ofSponsor = `arrayFilter(application -> application.2 = ${literal(sponsorId)}, JSONExtract(document, 'applications', 'Array(Tuple(id String, sponsor String))'))`;
   const catalogues = await store.query<{ plans: string; applications: string[] }>(
     `SELECT JSONExtractRaw(document, 'plans') AS plans, arrayMap(application -> application.1, ${ofSponsor}) AS applications ` +
-      `FROM catalogues WHERE ${condition} ORDER BY first_used_at, hash LIMIT 1 BY hash`,
+      `FROM ${KEPT_CATALOGUES} WHERE ${condition} ORDER BY first_used_at, hash LIMIT 1 BY hash`,
   );
   return catalogues.flatMap(({ plans, applications }) =>
     (JSON.parse(plans) as PlanDocument[])

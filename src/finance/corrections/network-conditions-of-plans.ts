@@ -1,3 +1,4 @@
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { timesOf } from './log-spans.ts';
 import type { PeriodRange } from './rerate-lane.ts';
@@ -29,7 +30,7 @@ interface Unratable {
  */
 export async function readUnratable(store: Store, canonicalJson: string, range: PeriodRange): Promise<Unratable[]> {
   const booked = await store.query<{ document: string }>(
-    `SELECT document FROM catalogues WHERE position(document, '"conditions"') > 0 ORDER BY hash LIMIT 1 BY hash`,
+    `SELECT document FROM ${KEPT_CATALOGUES} WHERE position(document, '"conditions"') > 0 ORDER BY hash LIMIT 1 BY hash`,
   );
   const { fromMs, toMs } = timesOf(range);
   const found = new Map<string, Unratable>();

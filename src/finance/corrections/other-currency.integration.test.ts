@@ -30,11 +30,12 @@ test.each([true, false])(
 
 test('a month is not closed in it', async () => {
   await opened.store.command(
-    'INSERT INTO catalogues (hash, document, first_used_at) SELECT \'later\', replaceAll(document, \'"currency":"USD"\', \'"currency":"EUR"\'), ' +
-      "toDateTime64('2100-01-01', 3) FROM catalogues LIMIT 1",
+    'INSERT INTO catalogues (hash, document, first_used_at) SELECT lower(hex(SHA256(changed))), changed, ' +
+      'toDateTime64(\'2100-01-01\', 3) FROM (SELECT replaceAll(document, \'"currency":"USD"\', \'"currency":"EUR"\') AS changed FROM catalogues LIMIT 1)',
   );
   await opened.store.command(
-    "INSERT INTO journal (kind, lane, topic, lane_sequence, catalogue_hash) SELECT 'batch', 'other', 'other', 1, 'later'",
+    "INSERT INTO journal (kind, lane, topic, lane_sequence, catalogue_hash) SELECT 'batch', 'other', 'other', 1, " +
+      "hash FROM catalogues WHERE first_used_at >= '2100-01-01'",
   );
   const request = { sponsorId: 'acme', month: '2026-09', who: 'finn', nowMs: Date.UTC(2027, 0, 1) };
   await expect(closeMonth(opened.store, request)).rejects.toThrow(REFUSAL);

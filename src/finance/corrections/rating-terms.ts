@@ -1,3 +1,4 @@
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { parseMicros } from '../../rating/money.ts';
 import { type Coverage, withinCursors } from '../closing/coverage.ts';
@@ -27,7 +28,7 @@ export async function readRatingTerms(store: Store, coverage: Coverage): Promise
   const ofSponsor = `arrayFilter(application -> application.2 = ${literal(coverage.sponsorId)}, JSONExtract(document, 'applications', 'Array(Tuple(id String, sponsor String))'))`;
   const catalogues = await store.query<{ hash: string; plans: string; applications: string[] }>(
     `SELECT hash, JSONExtractRaw(document, 'plans') AS plans, arrayMap(application -> application.1, ${ofSponsor}) AS applications ` +
-      `FROM catalogues WHERE hash IN (SELECT catalogue_hash FROM journal WHERE kind = 'batch' AND ${withinCursors(coverage)}) ` +
+      `FROM ${KEPT_CATALOGUES} WHERE hash IN (SELECT catalogue_hash FROM journal WHERE kind = 'batch' AND ${withinCursors(coverage)}) ` +
       'ORDER BY first_used_at, hash LIMIT 1 BY hash',
   );
   const byTiers = new Map<string, { tiers: readonly TierTerms[]; plans: RatingTerms['plans'][number][] }>();

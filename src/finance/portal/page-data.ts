@@ -1,3 +1,4 @@
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import { catalogueFromCanonicalJson } from '../../rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import type { PlanTimeZone } from '../statements/statement-document.ts';
@@ -14,7 +15,7 @@ export class PageData {
   /** Returns the catalogue of the newest batch; null before the first. */
   async catalogue(): Promise<Catalogue | null> {
     const [row] = await this.#rows<{ document: string }>(
-      'SELECT document FROM catalogues WHERE hash = ' +
+      `SELECT document FROM ${KEPT_CATALOGUES} WHERE hash = ` +
         '(SELECT argMax(catalogue_hash, (booking_date, lane_sequence)) FROM batches) LIMIT 1',
     );
     return row === undefined ? null : catalogueFromCanonicalJson(row.document);

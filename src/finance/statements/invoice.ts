@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import {
@@ -52,7 +53,7 @@ export function termsIn(
 export async function readTerms(store: Store, sponsorId: string): Promise<FoundTerms> {
   const ofSponsor = `arrayFirst(each -> JSONExtractString(each, 'id') = ${literal(sponsorId)}, JSONExtractArrayRaw(document, 'sponsors'))`;
   const [found] = await store.query<{ invoicing: string; sponsor: string }>(
-    `SELECT JSONExtractRaw(document, 'invoicing') AS invoicing, ${ofSponsor} AS sponsor FROM catalogues ` +
+    `SELECT JSONExtractRaw(document, 'invoicing') AS invoicing, ${ofSponsor} AS sponsor FROM ${KEPT_CATALOGUES} ` +
       `WHERE sponsor != '' ORDER BY ${NEWEST_BOOKED_FIRST} LIMIT 1`,
   );
   if (found === undefined) return { terms: null, missing: `no catalogue of the store names ${sponsorId}` };

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { KEPT_CATALOGUES } from '../../journal/kept-catalogues.ts';
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { compileMonthlyTerms, monthlyTermsSchema } from '../../rating/catalogue/catalogue-monthly-terms.ts';
 import type { MonthlyTerms } from '../../rating/catalogue.ts';
@@ -21,7 +22,7 @@ export type BilledUsage = Pick<StatementTerms, 'sponsoredOctets' | 'chargeMicros
 export async function readMonthlyTerms(store: Store, sponsorId: string): Promise<MonthlyTerms[]> {
   const ids = "arrayMap(each -> JSONExtractString(each, 'id'), JSONExtractArrayRaw(document, 'sponsors'))";
   const [found] = await store.query<{ terms: string }>(
-    "SELECT JSONExtractRaw(document, 'monthlyTerms') AS terms FROM catalogues " +
+    `SELECT JSONExtractRaw(document, 'monthlyTerms') AS terms FROM ${KEPT_CATALOGUES} ` +
       `WHERE has(${ids}, ${literal(sponsorId)}) ORDER BY ${NEWEST_BOOKED_FIRST} LIMIT 1`,
   );
   if (found === undefined || found.terms === '') return [];

@@ -1,10 +1,11 @@
-import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import type { Store } from '../../platform/clickhouse/store.ts';
 import type { CampaignFacts } from '../../rating/campaigns/campaigns.ts';
 import type { LastClosing } from '../../rating/catalogue/closed-periods.ts';
 import type { GapReason } from '../block-rows.ts';
 import { CampaignFactReader } from '../campaign-facts.ts';
 import { JournalReader } from '../clickhouse-journal.ts';
 import { BATCH_NUMBERS } from '../journal-block.ts';
+import { readKeptCatalogue } from '../kept-catalogues.ts';
 import { readLastClosings } from '../last-closings.ts';
 import { readRowBinary } from '../row-binary.ts';
 import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
@@ -63,12 +64,8 @@ export class ClickHouseEvidence implements JournalEvidence {
     return Number(stored);
   }
 
-  async catalogue(hash: string): Promise<string> {
-    const [row] = await this.#store.query<{ document: string }>(
-      `SELECT document FROM catalogues WHERE hash = ${literal(hash)} LIMIT 1`,
-    );
-    if (row === undefined) throw new Error(`the store has no catalogue ${hash}`);
-    return row.document;
+  catalogue(hash: string): Promise<string> {
+    return readKeptCatalogue(this.#store, hash);
   }
 
   async suspendedAsOf(number: number): Promise<ReadonlySet<string>> {

@@ -37,6 +37,14 @@ export function literal(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
+/** ClickHouse says after a text what it was executing. */
+const DAMAGE = /\{store_damaged: ([^}]+)\}/;
+
+/** In SQL: 0, or, where a condition holds, the end of the query with a StoreError of code `store_damaged` and this text, without braces. */
+export function throwDamaged(condition: string, text: string): string {
+  return `throwIf(${condition}, ${literal(`{store_damaged: ${text}}`)})`;
+}
+
 export type StoreErrorCode =
   | 'store_in_use'
   | 'store_missing'
@@ -139,7 +147,12 @@ function asStoreError(cause: unknown): StoreError {
     if (refusal !== null) return new StoreError('store_refused', `ClickHouse cannot be trusted: ${refusal}`, { cause });
     return new StoreError('store_unreachable', `ClickHouse does not answer: ${message}`, { cause, canRetry: true });
   }
-  if (number === THROW_IF) return new StoreError('batch_fenced', 'the journal has moved on', { cause });
+  if (number === THROW_IF) {
+    const [, damage] = DAMAGE.exec(message) ?? [];
+    return damage === undefined
+      ? new StoreError('batch_fenced', 'the journal has moved on', { cause })
+      : new StoreError('store_damaged', damage, { cause });
+  }
   if (number === AUTHENTICATION_FAILED) {
     const remedy = 'see store.username and its password';
     return new StoreError('store_refused', `ClickHouse refuses the login (error ${number}); ${remedy}`, { cause });
