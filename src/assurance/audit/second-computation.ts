@@ -35,8 +35,15 @@ export interface SecondCharge {
   chargeMicros: bigint;
   usedOctetsAfter: bigint;
   carryAfter: bigint;
-  /** What it left of the quotas that limit it beside the plan's. */
-  limits: readonly { name: string; version: number; periodStart: number; usedOctetsAfter: bigint }[];
+  /** What it left of the quotas that limit it beside the plan's; `holder`: pseudonym of the subscriber, or of the account. */
+  limits: readonly { holder: string; name: string; version: number; periodStart: number; usedOctetsAfter: bigint }[];
+}
+
+/** The journal's pseudonyms of whom a record counts for. */
+export interface BookedHolders {
+  subscriber?: string | undefined;
+  /** Of accounts that were erased. */
+  accounts?: ReadonlyMap<string, string>;
 }
 
 export interface SecondOutcome {
@@ -57,6 +64,8 @@ export class SecondComputation {
   readonly #pseudonymKey: PseudonymKey;
   /** Null: erased, so that the booked pseudonym cannot be computed. */
   readonly #pseudonyms = new Map<string, string | null>();
+  /** The same of accounts. */
+  readonly #accounts = new Map<string, string | null>();
   /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, up to the quota. */
   readonly #sums = new Map<string, bigint>();
   readonly #seen: SeenRecords;
@@ -103,10 +112,10 @@ export class SecondComputation {
 
   /**
    * Computes the outcome of a record. Records of one lane come in order; `ordinal` is the record's place in the lane, from
-   * 0. A Fault failed validation. `bookedSubscriber` is the journal's subscriber: it is used for a subscriber who was erased
-   * since, and for no other.
+   * 0. A Fault failed validation. `booked` is what the journal says of whom the record counts for: it is used for a subscriber or an
+   * account that was erased since, and for no other.
    */
-  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
+  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules, booked: BookedHolders = {}): SecondOutcome {
     if ('reason' in record) return ended(record.reason);
     const { nodeId, localSequenceNumber } = record;
     const fingerprint = fingerprintOf(record);
@@ -114,20 +123,20 @@ export class SecondComputation {
       this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber) ??
       this.#earlier.get(identityKey(nodeId, localSequenceNumber));
     if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
-    const outcome = this.#rate(record, rules, bookedSubscriber);
+    const outcome = this.#rate(record, rules, booked);
     // A rejected record claims nothing: corrected, it may come again.
     if (outcome.reason !== 'period_closed') this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
     return outcome;
   }
 
-  #rate(record: FlowRecord, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
+  #rate(record: FlowRecord, rules: SecondRules, booked: BookedHolders): SecondOutcome {
     const recognised = recognise(rules, record);
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
     let named: string | undefined;
     const subscriberOf = () => {
-      named ??= this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+      named ??= this.#subscriberOf(record.servedMsisdn, booked.subscriber);
       return named;
     };
     const found = secondPlanFor(rules, application.id, record, (plan) =>
@@ -149,7 +158,10 @@ export class SecondComputation {
       .filter(({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs)
       .map((limit) => {
         const begin = firstDayOfPeriod(rules, limit, startTime);
-        return { limit, begin, key: counterKey(subscriber, limit.name, begin) };
+        const { accountId } = record;
+        const isOfAccount = limit.byAccount && accountId !== null;
+        const holder = isOfAccount ? this.#accountOf(accountId, booked.accounts) : subscriber;
+        return { limit, begin, holder, key: counterKey(holder, limit.name, begin) };
       });
     const rooms = limits.map(({ limit, key: limitKey }) => limit.octets - this.#usedOf(limitKey));
     const { reason: counted, ...amounts } = this.#count(key, octets * BigInt(share), plan, rooms);
@@ -168,7 +180,8 @@ export class SecondComputation {
       periodStart,
       evidence,
       ...amounts,
-      limits: limits.map(({ limit: { name, version }, begin, key: limitKey }) => ({
+      limits: limits.map(({ limit: { name, version }, holder, begin, key: limitKey }) => ({
+        holder,
         name,
         version,
         periodStart: begin,
@@ -224,6 +237,17 @@ export class SecondComputation {
     if (pseudonym !== null) return pseudonym;
     this.recordsOfErased++;
     return booked ?? this.#pseudonymKey.pseudonymOf(msisdn).toString('hex');
+  }
+
+  /** An account that was erased, and that the journal does not name, has moved no counter: any name will do. */
+  #accountOf(accountId: string, booked: ReadonlyMap<string, string> | undefined): string {
+    let pseudonym = this.#accounts.get(accountId);
+    if (pseudonym === undefined) {
+      const isErased = this.#pseudonymKey.isAccountErased(accountId);
+      pseudonym = isErased ? null : this.#pseudonymKey.pseudonymOfAccount(accountId).toString('hex');
+      this.#accounts.set(accountId, pseudonym);
+    }
+    return pseudonym ?? booked?.get(accountId) ?? this.#pseudonymKey.pseudonymOfAccount(accountId).toString('hex');
   }
 }
 
