@@ -9,6 +9,7 @@ import { prefixesGroup, sponsorsGroup } from './classify.ts';
 import { decodeGroup } from './decode.ts';
 import { encodeGroups } from './encode.ts';
 import { insertGroup } from './insert.ts';
+import { insertJournalGroup } from './insert-journal.ts';
 import { pseudonymGroup } from './pseudonym.ts';
 import { rateGroup } from './rate.ts';
 import { compare, markdown } from './report.ts';
@@ -43,6 +44,7 @@ async function main({ records, rows, seed, only, out }: Options): Promise<void> 
     rateGroup(records, seed),
     ...encodeGroups(records, seed),
     insertGroup(rows, seed),
+    insertJournalGroup(rows, seed),
   ].filter(({ name }) => name.includes(only));
   if (groups.length === 0) program.error(`error: no group has "${only}" in its name`, { exitCode: 2 });
   const results: Measured[] = [];

@@ -23,11 +23,16 @@ export interface Classified {
 }
 
 /** Batches that wait to be rated. */
-export function classified(records: number, seed: number, tiers?: readonly Tier[]): Classified {
+export function classified(
+  records: number,
+  seed: number,
+  tiers?: readonly Tier[],
+  howMany: number = BATCHES,
+): Classified {
   const targets = taggedApplications(APPLICATIONS);
   const rules = rulesOf(targets, tiers);
   const lane = newLane();
-  const batches = avroBatches(targets, seed, BATCHES, records).map((values) => {
+  const batches = avroBatches(targets, seed, howMany, records).map((values) => {
     const batch = admitted(values, lane, rules);
     classifyBatch(batch, lane, rules);
     lane.position += batch.count;

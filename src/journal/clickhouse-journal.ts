@@ -110,7 +110,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
       );
       counts.push(Number(row.counters));
       about.counters += Number(row.counters);
-      // Whom a further quota counts, a plan counts, too.
+      // Whom a further quota counts, a plan counts, too; an account's pseudonym is one more.
       about.subscribers = Math.max(about.subscribers, Number(row.subscribers));
     }
     for (const [at, source] of sources.entries()) {
@@ -239,7 +239,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
 /** In SQL: a lane's moves of further quotas, with the columns that counters have in rows of charges. */
 function furtherMoves(lane: string): string {
   return (
-    'FROM (SELECT lane_sequence, topic, partition, moved.subscriber AS subscriber, moved.quota_id AS plan_id, ' +
+    'FROM (SELECT lane_sequence, topic, partition, moved.subscriber AS subscriber, toLowCardinality(moved.quota_id) AS plan_id, ' +
     'moved.quota_version AS quota_version, moved.period_start AS period_start, ' +
     'moved.used_octets_after AS used_octets_after, 0 AS carry_after, moved.offset AS moved_by ' +
     `FROM journal ARRAY JOIN further_quotas AS moved WHERE kind = 'batch' AND lane = ${literal(lane)}) WHERE true`

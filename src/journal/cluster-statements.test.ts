@@ -73,8 +73,11 @@ test('what has no such form is refused where it is written', () => {
   expect(() => clusterStatements('DROP TABLE journal', 'c')).toThrow('no form for a cluster: DROP TABLE journal');
 });
 
+/** Columns keep their values and take another form: what the version before writes into them is converted. */
+const SAME_VALUES: ReadonlySet<string> = new Set(['0025_plain_texts.sql, statement 1']);
+
 // An engine of the version before continues while a new one applies migrations (docs/operate/upgrading.md).
-test.each(statements)('%s only adds', (_, statement) => {
+test.each(statements.filter(([name]) => !SAME_VALUES.has(name)))('%s only adds', (_, statement) => {
   const sql = statement.replaceAll(/^--.*$/gm, '').trim();
   expect(sql).toMatch(/^(CREATE (TABLE|VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE) /);
   if (!sql.startsWith('ALTER TABLE')) return;

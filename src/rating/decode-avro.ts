@@ -29,6 +29,7 @@ export interface AvroDecoderOptions {
 
 /** Decodes records of schemas known from the start, and of those that it is taught. */
 export interface AvroDecoder extends Decoder {
+  plainDatum(octets: Uint8Array, start: number, end: number): number;
   /** Whether `auto` distinguishes a bare record from a headed one whose schema is not known. */
   readonly distinguishesHeaders: boolean;
   /** The id in the header of the record in [start, end) if no schema of that id is known; otherwise NO_ID. */

@@ -1,4 +1,4 @@
-import { BookedPseudonyms } from '../../journal/evidence/booked-pseudonyms.ts';
+import { accountsOfErased, BookedPseudonyms } from '../../journal/evidence/booked-pseudonyms.ts';
 import { type DecodeAt, decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { readRecord } from '../../rating/pipeline.ts';
@@ -57,11 +57,18 @@ export async function* auditSource(
     const decodeAt = await decodingAt(evidence, walked);
     const stored = await evidence.stored(batch);
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
+    const accounts = new Map(
+      [...accountsOfErased(walked, decodeAt, stored, options.pseudonymKey)].map(([id, pseudonym]) => [
+        id,
+        hexOf(pseudonym),
+      ]),
+    );
     const ofErasedBefore = computation.recordsOfErased;
     const computed = records.map((record, at): ComputedRecord => {
       const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureSkewMs);
       const read = readRecord(record, decodeAt(record.offset), { msisdn, latestTimeMs });
-      const outcome = computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
+      const holders = { subscriber: booked.get(record.offset), accounts };
+      const outcome = computation.compute(numbers.lane_position + at, read, rules, holders);
       return { offset: record.offset, read, outcome };
     });
     options.onErased?.(computation.recordsOfErased - ofErasedBefore);

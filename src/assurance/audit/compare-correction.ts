@@ -1,5 +1,5 @@
 import type { BatchRow } from '../../journal/evidence/evidence.ts';
-import { CONTENT_TYPES, type FlowRecord, NO_NETWORK_FIELDS } from '../../rating/flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord, NO_LATER_FIELDS } from '../../rating/flow-record.ts';
 import type { BookedCharge, BookedRecord, ChargeStep } from './correction-steps.ts';
 
 /** A record of the source that the journal has no charge of, and its batch. */
@@ -57,7 +57,7 @@ export function recordOfRows(steps: readonly ChargeStep[], number: number): Flow
 
 /** What no row keeps of a record: re-rating of rows does not ask for it. */
 const UNKNOWN = {
-  ...NO_NETWORK_FIELDS,
+  ...NO_LATER_FIELDS,
   chargingId: 0,
   recordSequenceNumber: 0,
   servedMsisdn: '',

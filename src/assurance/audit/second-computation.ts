@@ -31,6 +31,13 @@ export interface SecondCharge extends SecondAmounts {
   limits: readonly SecondLimitMove[];
 }
 
+/** The journal's pseudonyms of whom a record counts for. */
+export interface BookedHolders {
+  subscriber?: string | undefined;
+  /** Of accounts that were erased. */
+  accounts?: ReadonlyMap<string, string>;
+}
+
 export interface SecondOutcome {
   outcome: Outcome;
   reason: Reason;
@@ -92,10 +99,10 @@ export class SecondComputation {
 
   /**
    * Computes the outcome of a record. Records of one lane come in order; `ordinal` is the record's place in the lane, from
-   * 0. A Fault failed validation. `bookedSubscriber` is the journal's subscriber: it is used for a subscriber who was erased
-   * since, and for no other.
+   * 0. A Fault failed validation. `booked` is what the journal says of whom the record counts for: it is used for a subscriber or an
+   * account that was erased since, and for no other.
    */
-  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
+  compute(ordinal: number, record: FlowRecord | Fault, rules: SecondRules, booked: BookedHolders = {}): SecondOutcome {
     if ('reason' in record) return ended(record.reason);
     const { nodeId, localSequenceNumber } = record;
     const fingerprint = fingerprintOf(record);
@@ -103,20 +110,20 @@ export class SecondComputation {
       this.#seen.fingerprint(ordinal, nodeId, localSequenceNumber) ??
       this.#earlier.get(identityKey(nodeId, localSequenceNumber));
     if (before !== undefined) return ended(before === fingerprint ? 'duplicate' : 'conflicting_duplicate');
-    const outcome = this.#rate(record, rules, bookedSubscriber);
+    const outcome = this.#rate(record, rules, booked);
     // A rejected record claims nothing: corrected, it may come again.
     if (outcome.reason !== 'period_closed') this.#seen.claim(ordinal, nodeId, localSequenceNumber, fingerprint);
     return outcome;
   }
 
-  #rate(record: FlowRecord, rules: SecondRules, bookedSubscriber?: string): SecondOutcome {
+  #rate(record: FlowRecord, rules: SecondRules, booked: BookedHolders): SecondOutcome {
     const recognised = recognise(rules, record);
     if (recognised.reason !== null) return ended(recognised.reason, recognised.application);
     const { application, evidence } = recognised;
     if (rules.suspendedSponsorIds.has(application.sponsor)) return ended('sponsor_suspended', application);
     let named: string | undefined;
     const subscriberOf = () => {
-      named ??= this.#subscriberOf(record.servedMsisdn, bookedSubscriber);
+      named ??= this.#subscriberOf(record.servedMsisdn, booked.subscriber);
       return named;
     };
     const paying = payingPlan(rules, application.id, record, subscriberOf);
@@ -126,7 +133,11 @@ export class SecondComputation {
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
     const subscriber = subscriberOf();
-    const { reason, ...counted } = this.#counters.count(rules, record, paying, subscriber, periodStart);
+    const holders = {
+      subscriber,
+      accountOf: (accountId: string) => this.#pseudonyms.ofAccount(accountId, booked.accounts),
+    };
+    const { reason, ...counted } = this.#counters.count(rules, record, paying, holders, periodStart);
     if (counted.limits === null) return ended(reason, application);
     const charge: SecondCharge = {
       subscriber,

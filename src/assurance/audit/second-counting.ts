@@ -38,6 +38,8 @@ export interface SecondAmounts {
 
 /** What a record left of a quota that limits it beside the plan's. */
 export interface SecondLimitMove {
+  /** Pseudonym of the subscriber, or of the account. */
+  holder: string;
   name: string;
   version: number;
   periodStart: number;
@@ -47,6 +49,12 @@ export interface SecondLimitMove {
 export type SecondCounted =
   | ({ reason: Reason; limits: readonly SecondLimitMove[] } & SecondAmounts)
   | { reason: 'charge_out_of_range'; limits: null };
+
+/** Whom a record counts for: pseudonyms, 32 hex digits. */
+export interface SecondHolders {
+  subscriber: string;
+  accountOf: (accountId: string) => string;
+}
 
 /** The counters of one lane, in big integers: shares, quotas and prices of records that come in order. */
 export class SecondCounters {
@@ -63,15 +71,16 @@ export class SecondCounters {
     rules: SecondRules,
     record: FlowRecord,
     { plan, octets, share }: { plan: SecondPlan; octets: bigint; share: number },
-    subscriber: string,
+    { subscriber, accountOf }: SecondHolders,
     periodStart: number,
   ): SecondCounted {
-    const { startTime } = record;
+    const { startTime, accountId } = record;
     const limits = plan.limits
       .filter(({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs)
       .map((limit) => {
         const begin = firstDayOfPeriod(rules, limit, startTime);
-        return { limit, begin, key: counterKey(subscriber, limit.name, begin) };
+        const holder = limit.byAccount && accountId !== null ? accountOf(accountId) : subscriber;
+        return { limit, begin, holder, key: counterKey(holder, limit.name, begin) };
       });
     const rooms = limits.map(({ limit, key }) => limit.octets - this.#usedOf(key));
     const key = counterKey(subscriber, plan.document.id, periodStart);
@@ -84,7 +93,8 @@ export class SecondCounters {
     return {
       reason: isPart && counted === 'sponsored' ? 'partly_in_hours' : counted,
       ...amounts,
-      limits: limits.map(({ limit: { name, version }, begin, key: limitKey }) => ({
+      limits: limits.map(({ limit: { name, version }, holder, begin, key: limitKey }) => ({
+        holder,
         name,
         version,
         periodStart: begin,
@@ -134,11 +144,13 @@ function counterKey(subscriber: string, planId: string, periodStart: number): st
   return `${subscriber} ${planId} ${periodStart}`;
 }
 
-/** The pseudonyms of subscribers, each computed once. */
+/** The pseudonyms of subscribers and accounts, each computed once. */
 export class SecondPseudonyms {
   readonly #key: PseudonymKey;
   /** By number; null: erased, so that the booked pseudonym cannot be computed. */
   readonly #known = new Map<string, string | null>();
+  /** The same of accounts. */
+  readonly #accounts = new Map<string, string | null>();
 
   constructor(key: PseudonymKey) {
     this.#key = key;
@@ -157,5 +169,22 @@ export class SecondPseudonyms {
   /** Returns the pseudonym that records of a number have from now on. */
   ofPresentKey(msisdn: string): string {
     return this.#key.pseudonymOf(msisdn).toString('hex');
+  }
+
+  /**
+   * Returns an account's pseudonym. `booked`: those that the journal has of erased accounts. One that was erased, and that the journal does
+   * not name, has moved no counter: any name will do.
+   */
+  ofAccount(accountId: string, booked?: ReadonlyMap<string, string>): string {
+    let pseudonym = this.#accounts.get(accountId);
+    if (pseudonym === undefined) {
+      pseudonym = this.#key.isAccountErased(accountId) ? null : this.#presentOfAccount(accountId);
+      this.#accounts.set(accountId, pseudonym);
+    }
+    return pseudonym ?? booked?.get(accountId) ?? this.#presentOfAccount(accountId);
+  }
+
+  #presentOfAccount(accountId: string): string {
+    return this.#key.pseudonymOfAccount(accountId).toString('hex');
   }
 }

@@ -1,6 +1,12 @@
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import type { BookedCharge } from './correction-steps.ts';
-import { payingPlan, type SecondAmounts, SecondCounters, type SecondPseudonyms } from './second-counting.ts';
+import {
+  payingPlan,
+  type SecondAmounts,
+  SecondCounters,
+  type SecondHolders,
+  type SecondPseudonyms,
+} from './second-counting.ts';
 import { recognise } from './second-evidence.ts';
 import { firstDayOfPeriod, isClosed, type SecondPlan, type SecondRules } from './second-rules.ts';
 
@@ -64,7 +70,13 @@ export class SecondRerating {
         return null;
       }
     }
-    const { reason, ...counted } = this.#counters.count(rules, record, paying, subscriberOf(), periodStart);
+    const { reason, ...counted } = this.#counters.count(
+      rules,
+      record,
+      paying,
+      this.#holders(subscriberOf()),
+      periodStart,
+    );
     this.rated++;
     if (counted.limits === null) return null;
     const decided = { applicationId: application.id, evidence, subscriber: subscriberOf(), periodStart, reason };
@@ -86,9 +98,14 @@ export class SecondRerating {
     };
     if (paying.reason !== null) return unpaid(paying.reason);
     const periodStart = firstDayOfPeriod(rules, paying.plan.document, record.startTime);
-    const { reason, ...counted } = this.#counters.count(rules, record, paying, subscriber, periodStart);
+    const { reason, ...counted } = this.#counters.count(rules, record, paying, this.#holders(subscriber), periodStart);
     if (counted.limits === null) return unpaid(reason);
     return this.#charge(record, { applicationId, evidence, subscriber, periodStart, reason }, paying.plan, counted);
+  }
+
+  /** Counters begin at 0, so that whatever an account is called it is the same one. */
+  #holders(subscriber: string): SecondHolders {
+    return { subscriber, accountOf: (accountId) => this.#pseudonyms.ofAccount(accountId) };
   }
 
   #charge(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { auditJournal } from '../../assurance/audit/audit.ts';
+import { auditAccounts } from '../../assurance/audit/audit-accounts.ts';
 import { auditCampaigns } from '../../assurance/audit/audit-campaigns.ts';
 import { CorrectionAudit, type CorrectionsComputed } from '../../assurance/audit/audit-corrections.ts';
 import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
@@ -40,6 +41,7 @@ const OF_THE_JOURNAL: readonly Invariant[] = [
   'corrections',
   'campaigns',
   'duplicates',
+  'accounts',
 ];
 const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges', 'corrected_charges'];
 
@@ -97,6 +99,7 @@ async function audit(options: AuditOptions): Promise<void> {
     await report(auditFacts(store));
     await report(auditCampaigns(store));
     await report(auditDuplicates(store));
+    await report(auditAccounts(evidence));
     const read =
       config === null ? null : await againstSource(config, store, evidence, batches, logger, progress, report);
     progress.end();

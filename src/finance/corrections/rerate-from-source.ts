@@ -3,6 +3,7 @@ import { decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { factsByBatch } from '../../journal/evidence/facts-by-batch.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Sponsor } from '../../rating/catalogue.ts';
 import { RECYCLED } from '../../rating/lane.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
@@ -189,12 +190,32 @@ class Rerating {
       await readCurrentCharges(this.#store, rowsOf(this.#selection), span, readFor, charges);
       charges.read = null;
       refuseOtherAccounts(charges, this.#rules.catalogue, this.#sponsor);
+      this.#refuseUnknownAccounts(topic);
       const { campaigns } = await this.#factsOf(batch);
       const rules = this.#rules.with({ ...NO_FACTS, campaigns });
       lane.rating.rate(charges, () => rules);
       this.#left.fill(LEFT_OUT.none, 0, charges.records.count);
       this.#recycledRecords += numbers.records_not_sponsored;
       this.#take(lane);
+    }
+  }
+
+  /** Throws a ConfigError where a quota by account counts what is in no source: charge rows do not keep whose account a record is of. */
+  #refuseUnknownAccounts(topic: string): void {
+    const { records, isInRange } = this.#charges;
+    const { catalogue } = this.#rules;
+    const counted = new Set(
+      catalogue.plans
+        .filter(({ furtherQuotas }) => furtherQuotas.some((index) => catalogue.furtherQuotas[index].per === 'account'))
+        .map(({ application }) => application),
+    );
+    if (counted.size === 0) return;
+    for (let row = 0; row < records.count; row++) {
+      if (isInRange[row] === 0 || !counted.has(records.application[row])) continue;
+      throw new ConfigError(
+        `${topic} has corrected records of application ${catalogue.applications[records.application[row]].id}, which a quota counts by ` +
+          'account: they are in no source, and charge rows do not keep whose account a record is of; take the application out of the quota',
+      );
     }
   }
 

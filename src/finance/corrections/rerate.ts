@@ -10,9 +10,9 @@ import { CampaignRules } from './batch-campaigns.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
-import { readUnratable } from './network-conditions-of-plans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
+import { readUnratable } from './unratable-plans.ts';
 
 /** Offsets in memory at once, besides the counters of one lane. */
 export const OFFSETS_AT_ONCE = 100_000;

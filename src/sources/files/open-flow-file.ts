@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
+import { NOT_PLAIN } from '../../rating/admission-kernel.ts';
 import { csvCells, csvDecoder } from '../../rating/decode/decode-csv.ts';
 import { decodeJson } from '../../rating/decode/decode-json.ts';
-import { type AvroSchema, avroDecoder } from '../../rating/decode-avro.ts';
+import { type AvroDecoder, type AvroSchema, avroDecoder } from '../../rating/decode-avro.ts';
 import { type Decoder, FLOW_RECORD_FIELDS } from '../../rating/flow-record.ts';
 import { openCdrFile } from '../cdr/cdr-file.ts';
 import { describeFileHeader } from '../cdr/cdr-file-header.ts';
@@ -130,12 +131,17 @@ async function openAvro(
   const decodeDatum = avroDatumDecoder(path, readerSchema, container.writerSchema);
   // Octets of a damaged block might be a datum by chance, so they are remembered rather than looked at again.
   const damages = new WeakMap<Uint8Array, string>();
+  const decode: Decoder = (value) => {
+    const damage = damages.get(value);
+    return damage === undefined ? decodeDatum(value) : { fault: { reason: 'malformed', detail: damage } };
+  };
   return {
     batches: noting(damages, container.blocks),
-    decode: (value) => {
-      const damage = damages.get(value);
-      return damage === undefined ? decodeDatum(value) : { fault: { reason: 'malformed', detail: damage } };
-    },
+    decode: Object.assign(decode, {
+      // The value of a damaged block has memory of its own; others share theirs with the block.
+      plainDatum: (octets: Uint8Array, start: number, end: number) =>
+        damages.has(octets) ? NOT_PLAIN : decodeDatum.plainDatum(octets, start, end),
+    }),
   };
 }
 
@@ -164,7 +170,7 @@ async function openGoflow2(
   return { batches: readGoflow2(octets, maxRecordBytes, goflow2, ending), decode: decodeMadeValue };
 }
 
-function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): Decoder {
+function avroDatumDecoder(path: string, readerSchema: AvroSchema, bareSchema: AvroSchema): AvroDecoder {
   try {
     return avroDecoder({ readerSchema, schemas: new Map(), bareSchema, header: 'bare' });
   } catch (cause) {

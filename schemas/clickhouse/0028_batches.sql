@@ -30,7 +30,7 @@ ALTER TABLE batches
     COMMENT COLUMN octets_not_sponsored 'octets of the records that no sponsor pays for',
     COMMENT COLUMN octets_duplicate 'octets of the duplicates',
     COMMENT COLUMN octets_rejected 'octets of the rejected records that could be read',
-    COMMENT COLUMN key_mismatches 'records whose Kafka key is not their MSISDN',
+    COMMENT COLUMN key_mismatches 'records whose Kafka key is neither their MSISDN nor their account',
     COMMENT COLUMN catalogue_hash 'the catalogue that the batch was rated with',
     COMMENT COLUMN suspension_number 'the last suspension fact that the batch was rated with',
     COMMENT COLUMN closing_number 'the last closing that the batch was rated with',

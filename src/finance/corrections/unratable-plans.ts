@@ -2,7 +2,7 @@ import type { Store } from '../../platform/clickhouse/store.ts';
 import { timesOf } from './log-spans.ts';
 import type { PeriodRange } from './rerate-lane.ts';
 
-/** Conditions on what charge rows do not keep of a record. */
+/** Conditions on what charge rows do not keep of a record. Nor do they keep its account. */
 const NOT_KEPT = ['roaming', 'servingPlmns', 'ratTypes', 'locations'] as const;
 
 interface Document {
@@ -14,6 +14,7 @@ interface Document {
     effectiveTo: string | null;
     conditions?: Partial<Record<(typeof NOT_KEPT)[number], unknown>>;
   }[];
+  quotas?: { id: string; per?: string; effectiveFrom: string; effectiveTo: string | null; plans: string[] }[];
 }
 
 /** An application whose charges rows alone cannot rate again, and why. */
@@ -24,8 +25,8 @@ interface Unratable {
 }
 
 /**
- * Returns the applications that have a plan with conditions on the network in force in the range, in the catalogue given or in one that
- * the store was booked with.
+ * Returns the applications that have a plan in force in the range with conditions on the network, in the catalogue given or in one that
+ * the store was booked with; or, in the catalogue given, one that a quota by account counts.
  */
 export async function readUnratable(store: Store, canonicalJson: string, range: PeriodRange): Promise<Unratable[]> {
   const booked = await store.query<{ document: string }>(
@@ -37,8 +38,7 @@ export async function readUnratable(store: Store, canonicalJson: string, range: 
     const { applications, plans } = JSON.parse(text) as Document;
     for (const { id, application, effectiveFrom, effectiveTo, conditions = {} } of plans) {
       const names = NOT_KEPT.filter((name) => conditions[name] !== undefined);
-      const isBefore = effectiveTo !== null && Date.parse(effectiveTo) <= fromMs;
-      if (names.length === 0 || isBefore || Date.parse(effectiveFrom) >= toMs) continue;
+      if (names.length === 0 || !isInForce({ effectiveFrom, effectiveTo }, fromMs, toMs)) continue;
       const sponsorId = applications.find((each) => each.id === application)?.sponsor ?? '';
       const reason =
         `plan ${id} of application ${application} has the conditions ${names.join(', ')}, and charge rows do not keep where the terminal ` +
@@ -46,5 +46,31 @@ export async function readUnratable(store: Store, canonicalJson: string, range: 
       found.set(`${sponsorId} ${application}`, { sponsorId, applicationId: application, reason });
     }
   }
+  for (const unratable of countedByAccount(JSON.parse(canonicalJson), fromMs, toMs)) {
+    found.set(`${unratable.sponsorId} ${unratable.applicationId}`, unratable);
+  }
   return [...found.values()];
+}
+
+function countedByAccount({ applications, plans, quotas = [] }: Document, fromMs: number, toMs: number): Unratable[] {
+  const byAccount = quotas.filter((quota) => quota.per === 'account' && isInForce(quota, fromMs, toMs));
+  return byAccount.flatMap(({ id: quotaId, plans: members }) =>
+    plans
+      .filter((plan) => members.includes(plan.id) && isInForce(plan, fromMs, toMs))
+      .map(({ id, application }) => ({
+        sponsorId: applications.find((each) => each.id === application)?.sponsor ?? '',
+        applicationId: application,
+        reason:
+          `quota ${quotaId} counts plan ${id} of application ${application} by account, and charge rows do not keep whose account a ` +
+          'record is of: rate the booked records themselves again with `rerate --from-source`',
+      })),
+  );
+}
+
+function isInForce(
+  { effectiveFrom, effectiveTo }: { effectiveFrom: string; effectiveTo: string | null },
+  fromMs: number,
+  toMs: number,
+): boolean {
+  return (effectiveTo === null || Date.parse(effectiveTo) > fromMs) && Date.parse(effectiveFrom) < toMs;
 }
