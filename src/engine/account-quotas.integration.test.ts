@@ -186,6 +186,11 @@ test('charge rows do not keep accounts: a re-rating of them is refused, and says
     { applicationId: 'tagged' },
   ]);
   expect(lines.filter(({ planId }) => ['any-day', 'tagged-week'].includes(planId))).toEqual([]);
+  const ended = QUOTAS.replace('effectiveTo: null', 'effectiveTo: 2026-06-01T00:00:00Z');
+  const { catalogue: before } = parseCatalogue(`${TEST_CATALOGUE}${ended}`, 'catalogue.yaml');
+  if (before === undefined) throw new Error('the catalogue is bad');
+  const october = { fromDay: Date.UTC(2026, 9) / 86_400_000, toDay: 65_535 };
+  await rerate(opened.store, new Rules(before), { sponsorId: 'acme', range: october });
   // Bolt's plans are in no quota by account.
   await rerate(opened.store, rules, { sponsorId: 'bolt', range });
 });

@@ -104,6 +104,23 @@ test('audit and replay agree, and the account is in nothing that is kept or prin
   for (const { stdout, stderr } of [audit, replay, explained]) expect(`${stdout}${stderr}`).not.toContain(ACCOUNT);
 });
 
+test('no log at any level and no row of the store has the account', async () => {
+  const env = { ZERORATE_LOG_LEVEL: 'trace' };
+  const said = await zerorate.run(
+    ['run', '--catalogue', 'catalogue.yaml', '--source', 'first.ndjson', 'second.ndjson', '--store', 'traced'],
+    { env },
+  );
+  expect(said).toMatchObject({ code: 0 });
+  const tables = ['journal', 'catalogues', 'pseudonym_keys'];
+  const rows = await zerorate.answers(
+    tables.map((table) => `SELECT * FROM ${table}`),
+    'traced',
+  );
+  for (const text of [said.stdout, said.stderr, ...rows]) expect(text).not.toContain(ACCOUNT);
+  const read = await zerorate.run(['check', '--source', 'first.ndjson', '--catalogue', 'catalogue.yaml']);
+  expect(`${read.stdout}${read.stderr}`).not.toContain(ACCOUNT);
+});
+
 test('a rejected record is kept without its account', async () => {
   const bad = { ...testRecord({ localSequenceNumber: 99, accountId: ACCOUNT, downlinkOctets: -1 }) };
   writeFileSync(zerorate.path('third.ndjson'), `${JSON.stringify(bad)}\n{"accountId":"${ACCOUNT}","nodeId\n`);
