@@ -17,9 +17,12 @@ interface Document {
 }
 
 /** An application whose charges rows alone cannot rate again, and why. */
-interface Unratable {
+export interface Unratable {
   sponsorId: string;
   applicationId: string;
+  /** The plan, and what it asks for. */
+  planId: string;
+  conditions: string[];
   reason: string;
 }
 
@@ -43,7 +46,13 @@ export async function readUnratable(store: Store, canonicalJson: string, range: 
       const reason =
         `plan ${id} of application ${application} has the conditions ${names.join(', ')}, and charge rows do not keep where the terminal ` +
         'was: rate the booked records themselves again with `rerate --from-source`';
-      found.set(`${sponsorId} ${application}`, { sponsorId, applicationId: application, reason });
+      found.set(`${sponsorId} ${application}`, {
+        sponsorId,
+        applicationId: application,
+        planId: id,
+        conditions: names,
+        reason,
+      });
     }
   }
   return [...found.values()];
