@@ -53,7 +53,7 @@ test('recycled records under a plan with conditions are not rated again without 
   const again = await zerorate.run([...RERATE, '--source', 'a.ndjson']);
   expect(again).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/recycled\/1\S* has recycled records .*roaming.*rejections reverse/s),
+    stderr: expect.stringMatching(/recycled\/1\S* has recycled records.*roaming.*rejections reverse/s),
   });
   const reversal = ['1', '--name', 'back', '--who', 'ada', '--why', 'to rate again', '--store', 'store'];
   const reversed = await zerorate.run(['rejections', 'reverse', ...reversal]);

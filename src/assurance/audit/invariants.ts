@@ -12,10 +12,13 @@ export const INVARIANTS = {
     'every flat fee, volume rebate and shortfall that a closing posted equals a second computation from its terms and charges',
   campaigns: 'no batch charges a campaign that is paused, over a cap or for others, by the facts that the batch names',
   duplicates: 'no record is charged twice: the same node, number and content, in any lane or log',
+  accounts: 'no account was counted in two lanes in one period of a quota by account',
   source:
     'every batch read the records that the source has in its offsets: all of them, each once, with the same content',
   charges:
     'every row repeats its record, and every outcome, counter and charge equals a second computation from the source',
+  corrected_charges:
+    'every charge of a correction, and everything that it left as it was, equals a second computation with the catalogue that it names',
   quotas: 'a consumer of the quota updates has the remaining quotas of the journal',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;

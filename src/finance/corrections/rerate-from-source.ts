@@ -13,12 +13,12 @@ import type { ReadLog } from './correction-rows.ts';
 import { CurrentCharges } from './current-charges.ts';
 import { Difference } from './difference.ts';
 import { type ChargeSelection, rowsOf } from './log-spans.ts';
-import { readUnratable, type Unratable } from './network-conditions-of-plans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { ReadLane } from './read-lane.ts';
 import { applicationIndexes, type ReratingWatch, refuseOtherAccounts, refuseTornPeriods, sponsorIn } from './rerate.ts';
 import { LEFT_OUT } from './rerate-lane.ts';
 import { readAgain, sourceFault, takeCurrentCharges } from './source-batch.ts';
+import { readUnratable, type Unratable } from './unratable-plans.ts';
 
 /** Records, and their octets. */
 export interface UsageCount {
@@ -196,7 +196,7 @@ class Rerating {
       await readCurrentCharges(this.#store, rowsOf(this.#selection), span, readFor, charges);
       charges.read = null;
       refuseOtherAccounts(charges, this.#rules.catalogue, this.#sponsor);
-      this.#refuseUnratable();
+      this.#refuseUnratable(topic);
       const { campaigns } = await this.#factsOf(batch);
       const rules = this.#rules.with({ ...NO_FACTS, campaigns });
       lane.rating.rate(charges, () => rules);
@@ -206,16 +206,15 @@ class Rerating {
     }
   }
 
-  /** Recycled records are in no source, so their rows alone would have to say where the terminal was. */
-  #refuseUnratable(): void {
-    const { records, names, applicationName, topic } = this.#charges;
+  /** Throws a ConfigError where recycled records, which are in no source, would have to say more than their rows keep. */
+  #refuseUnratable(topic: string): void {
+    const { records, names, applicationName, isInRange } = this.#charges;
     for (let row = 0; row < records.count; row++) {
       const found = this.#unratable.get(names.list[applicationName[row]]);
-      if (found === undefined) continue;
+      if (found === undefined || isInRange[row] === 0) continue;
       throw new ConfigError(
-        `${topic} has recycled records of application ${found.applicationId}, which are in no source: plan ${found.planId} has the conditions ` +
-          `${found.conditions.join(', ')}, and charge rows do not keep where the terminal was. Reverse the recycling ` +
-          '(`rejections reverse`), and recycle the records again afterwards with other sequence numbers',
+        `${topic} has recycled records, which are in no source: ${found.reason}. Reverse the recycling (\`rejections reverse\`), ` +
+          'and recycle the records again afterwards with other sequence numbers',
       );
     }
   }
