@@ -1,5 +1,5 @@
 import type { FlowCondition } from '../rating/flow-condition.ts';
-import { CONTENT_TYPES, type FlowRecord, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
+import { CONTENT_TYPES, type FlowRecord, NO_LATER_FIELDS } from '../rating/flow-record.ts';
 import {
   firstMonthMs,
   type GenerateSettings,
@@ -78,7 +78,7 @@ export function createFlowRecordDrawer(settings: GenerateSettings, random: Rando
       uplinkOctets: traffic.uplinkOctets,
       downlinkOctets: traffic.downlinkOctets,
       ...identities,
-      ...NO_NETWORK_FIELDS,
+      ...NO_LATER_FIELDS,
     };
     return { record, evidence };
   };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import { varintOf } from '../formats/varint.ts';
 import { packagePath } from '../platform/package-paths.ts';
-import { type Candidate, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
+import { type Candidate, NO_LATER_FIELDS } from '../rating/flow-record.ts';
 import { NO_IDENTITIES } from './generate-options.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
@@ -11,8 +11,8 @@ export const FLOW_RECORD_SCHEMA = readFileSync(packagePath('schemas/flow-record.
 
 const flowRecordSchema = JSON.parse(FLOW_RECORD_SCHEMA);
 const flowRecordType = avro.Type.forSchema(flowRecordSchema);
-/** The fields behind the octets: two identities and five of the network, one byte each where they are null. */
-const FIELDS_AT_END = 7;
+/** The fields behind the octets: two identities, five of the network and the account, one byte each where they are null. */
+const FIELDS_AT_END = 8;
 const endType = avro.Type.forSchema({
   ...flowRecordSchema,
   name: 'EndOfFlowRecord',
@@ -52,7 +52,7 @@ export function encodeGeneratedAvro(generated: GeneratedRecord, schemaId?: numbe
 function encodeDatum(fields: Candidate): Buffer {
   const octets = [fields.uplinkOctets, fields.downlinkOctets];
   if (octets.every(Number.isSafeInteger)) return flowRecordType.toBuffer(fields);
-  const emptied = { ...fields, uplinkOctets: 0, downlinkOctets: 0, ...NO_IDENTITIES, ...NO_NETWORK_FIELDS };
+  const emptied = { ...fields, uplinkOctets: 0, downlinkOctets: 0, ...NO_IDENTITIES, ...NO_LATER_FIELDS };
   return Buffer.concat([
     // Each of them is one byte.
     flowRecordType.toBuffer(emptied).subarray(0, -octets.length - FIELDS_AT_END),

@@ -1,9 +1,9 @@
 import { csvCell } from '../formats/csv.ts';
-import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, type FlowRecord, NO_LATER_FIELDS } from '../rating/flow-record.ts';
 import type { GeneratedRecord } from './generated-record.ts';
 
 /** The fields that are generated: none of the network. */
-const FIELDS = FLOW_RECORD_FIELDS.filter((name) => !(name in NO_NETWORK_FIELDS));
+const FIELDS = FLOW_RECORD_FIELDS.filter((name) => !(name in NO_LATER_FIELDS));
 
 /** The first row of a CSV file. */
 export const CSV_HEADER = FIELDS.join(',');

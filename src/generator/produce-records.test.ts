@@ -1,6 +1,6 @@
 import type { ProducerRecord } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
+import { NO_LATER_FIELDS } from '../rating/flow-record.ts';
 import { encodeFlowRecordAvro, encodeGeneratedAvro } from './encode-avro.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { generateRecords } from './generate-records.ts';
@@ -65,7 +65,7 @@ test('JSON values are flow records', async () => {
   const { producer, messages } = recordingProducer();
   await produceRecords({ producer, topic: 'flows', encoding: 'json', options: { ...OPTIONS, malformed: 0 } });
   const [first] = generateRecords({ ...OPTIONS, malformed: 0 });
-  expect({ ...NO_NETWORK_FIELDS, ...JSON.parse(String(messages()[0]!.value)) }).toEqual(
+  expect({ ...NO_LATER_FIELDS, ...JSON.parse(String(messages()[0]!.value)) }).toEqual(
     first!.kind === 'malformed' ? null : first!.record,
   );
 });

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import avro from 'avsc';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FlowRecord, NO_NETWORK_FIELDS } from '../rating/flow-record.ts';
+import { type FlowRecord, NO_LATER_FIELDS } from '../rating/flow-record.ts';
 import { FLOW_RECORD_SCHEMA } from './encode-avro.ts';
 import { CSV_HEADER } from './encode-text.ts';
 import type { GenerateOptions } from './generate-options.ts';
@@ -43,7 +43,7 @@ function expected(options: GenerateOptions = OPTIONS) {
 
 /** What is written as text: no field of the network is generated. */
 function withoutNetwork(record: object) {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => !(name in NO_NETWORK_FIELDS)));
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !(name in NO_LATER_FIELDS)));
 }
 
 async function write(name: string, options: GenerateOptions = OPTIONS) {

@@ -110,7 +110,7 @@ export class JournalReader implements Omit<Journal, 'insert' | 'keepCatalogue'> 
       );
       counts.push(Number(row.counters));
       about.counters += Number(row.counters);
-      // Whom a further quota counts, a plan counts, too.
+      // Whom a further quota counts, a plan counts, too; an account's pseudonym is one more.
       about.subscribers = Math.max(about.subscribers, Number(row.subscribers));
     }
     for (const [at, source] of sources.entries()) {

@@ -278,13 +278,14 @@ function leakageElements({ rows }: Leakage, rules: BatchRules): { type: string; 
 
 /** The counters of further quotas that the batch's records count in, each with its state after the last of them. */
 function quotaMoveElements(
-  { quotaMoves, subscriber, offset }: FlowBatch,
+  { quotaMoves, offset }: FlowBatch,
   { subscribers, planPeriods, counters }: Lane,
   { furtherQuotas }: CatalogueTerms,
 ): { type: string; elements: Uint8Array[] } {
   const { count, counter, quota, row, usedOctets } = quotaMoves;
   const words = new Uint32Array(count * PSEUDONYM_WORDS);
-  for (let at = 0; at < count; at++) subscribers.copyPseudonym(subscriber[row[at]], words, at * PSEUDONYM_WORDS);
+  for (let at = 0; at < count; at++)
+    subscribers.copyPseudonym(counters.subscriber(counter[at]), words, at * PSEUDONYM_WORDS);
   const periodStart = (moved: number) => planPeriods.at(counters.planPeriod(moved)).periodStart;
   return {
     type:

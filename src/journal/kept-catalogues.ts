@@ -15,17 +15,20 @@ export const KEPT_CATALOGUES = `(SELECT hash, document, first_used_at FROM catal
   `the document of a kept catalogue was changed, and \`zerorate audit\` names it: ${REMEDY}`,
 )} = 0)`;
 
-/**
- * Returns the canonical JSON of a catalogue that the store keeps. Rejects with a StoreError when there is none, and when a document does not
- * fit the hash.
- */
+/** Returns the canonical JSON of a catalogue that the store keeps. Rejects with a StoreError where it has none, or a document that is another's. */
 export async function readKeptCatalogue(store: Pick<Store, 'query'>, hash: string): Promise<string> {
+  const document = await findKeptCatalogue(store, hash);
+  if (document === null) throw new StoreError('store_damaged', `the store has lost catalogue ${hash}: ${REMEDY}`);
+  return document;
+}
+
+/** The same; null: the store has none of this hash. */
+export async function findKeptCatalogue(store: Pick<Store, 'query'>, hash: string): Promise<string | null> {
   const rows = await store.query<{ document: string }>(
     `SELECT DISTINCT document FROM catalogues WHERE hash = ${literal(hash)}`,
   );
-  if (rows.length === 0) throw new StoreError('store_damaged', `the store has lost catalogue ${hash}: ${REMEDY}`);
   if (rows.some(({ document }) => digestOf('sha256', document) !== hash)) {
     throw new StoreError('store_damaged', `the document of catalogue ${hash} was changed in the store: ${REMEDY}`);
   }
-  return rows[0].document;
+  return rows[0]?.document ?? null;
 }

@@ -20,8 +20,10 @@ const keySchema = z.strictObject({
       }),
     )
     .min(1),
-  /** Keys by the digits of the numbers below them, a tree for each life that a number may have. */
-  generations: z.array(z.record(z.string().regex(/^\d{0,15}\.?$/), z.string().regex(/^[\da-f]{64}$/))).min(1),
+  /** Keys by the digits of the numbers below them, or by a dot and those of accounts, a tree for each life that a number may have. */
+  generations: z
+    .array(z.record(z.string().regex(/^(\d{0,15}\.?|\.\d{0,14}\.?)$/), z.string().regex(/^[\da-f]{64}$/)))
+    .min(1),
 });
 
 /** A state of a key: as it was made, or after an erasure. */

@@ -13,7 +13,7 @@ import {
   FLOW_RECORD_FIELDS,
   FlowBatch,
   type FlowRecord,
-  NO_NETWORK_FIELDS,
+  NO_LATER_FIELDS,
 } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { parseIp, parseIpOctets } from './ip-address.ts';
@@ -62,12 +62,13 @@ test('a record is read wherever it begins in the memory that it is a span of', (
   }
 });
 
-const NETWORK = Object.keys(NO_NETWORK_FIELDS);
+const LATER = Object.keys(NO_LATER_FIELDS);
 const IDENTITIES = ['sponsorIdentity', 'applicationServiceProviderIdentity'];
 
 test.each([
-  ['identities', [...IDENTITIES, ...NETWORK]],
-  ['fields of the network', NETWORK],
+  ['identities', [...IDENTITIES, ...LATER]],
+  ['fields of the network', LATER],
+  ['an account', ['accountId']],
 ])('a record in the layout of before there were %s takes the short way, to the same columns', (_, absent) => {
   const names = new Set(absent);
   const older = { ...schema, fields: schema.fields.filter(({ name }: { name: string }) => !names.has(name)) };
@@ -85,7 +86,7 @@ test.each([
   );
 });
 
-test('the kernel has the fields of the network in columns, in plain Avro, JSON and CSV', () => {
+test('the kernel has the fields of the network and the account in columns, in plain Avro, JSON and CSV', () => {
   const kernel = new AdmissionKernel();
   const text = (number: number) => (number === NO_TEXT ? null : kernel.text(number));
   const ways: [decode: Decoder, encode: (record: FlowRecord) => Buffer][] = [
@@ -102,6 +103,7 @@ test('the kernel has the fields of the network in columns, in plain Avro, JSON a
     trackingArea: fc.option(fc.constantFrom('26201-00af', '310410-ffaf01')),
     detectedApplication: fc.option(fc.constantFrom('chat', 'x'.repeat(256))),
     detectedBy: fc.option(fc.constantFrom(...DETECTIONS)),
+    accountId: fc.option(fc.constantFrom('B-17', 'x'.repeat(64))),
     aspIdentity: fc.option(fc.constant('asp-any')),
   });
   fc.assert(
@@ -111,6 +113,7 @@ test('the kernel has the fields of the network in columns, in plain Avro, JSON a
         const value = incoming(encode(record));
         kernel.load([value], 0, { decode, keyedByMsisdn: false, rules: RULES, bookingDay: BOOKING_DAY });
         expect(kernel.read(0, 1, Number.POSITIVE_INFINITY)).toBe(1);
+        expect(text(kernel.accountText[0])).toBe(fields.accountId);
         const isAny = Object.values(fields).some((field) => field !== null);
         expect(kernel.hasNetwork[0]).toBe(isAny ? 1 : 0);
         expect(text(kernel.aspText[0])).toBe(aspIdentity);
@@ -121,6 +124,7 @@ test('the kernel has the fields of the network in columns, in plain Avro, JSON a
           trackingArea: text(kernel.trackingAreaText[0]),
           detectedApplication: text(kernel.detectedText[0]),
           detectedBy: [null, ...DETECTIONS][kernel.detectedBy[0]],
+          accountId: text(kernel.accountText[0]),
         }).toEqual(fields);
       }
     }),

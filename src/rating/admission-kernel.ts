@@ -3,6 +3,7 @@ import { CONTENT_TYPES, DETECTIONS, type FlowBatch } from './flow-record.ts';
 import type { Incoming, IngestContext } from './incoming.ts';
 import { loadKernel } from './kernel/load-kernel.ts';
 import {
+  ACCOUNT_TEXT,
   ADDRESS,
   ASP_TEXT,
   COLUMN_COUNT,
@@ -31,10 +32,12 @@ import {
   LATEST_TIME,
   LAYOUT,
   LIMITS,
+  MAX_ACCOUNT_OCTETS,
   MAX_DATUM_OCTETS,
   MAX_MISSED_TEXTS,
   MAX_TEXTS,
   MSISDN,
+  NO_TEXT,
   NODE_TEXT,
   NULLABLE,
   PROTOCOL,
@@ -88,12 +91,12 @@ function layoutOf(datum: number): number {
   return datum & (LAYOUTS - 1);
 }
 
-/** Longer than any MSISDN with a prefix before it. */
-export const MAX_KEY_OCTETS = 32;
+/** As long as any account, and longer than any MSISDN with a prefix before it. */
+export const MAX_KEY_OCTETS = MAX_ACCOUNT_OCTETS;
 /** Octets between two records that are copied along, rather than that the records are copied apart. */
 const MAX_GAP_OCTETS = 128;
 /** Texts of a record that are numbered. */
-const TEXTS_A_ROW = 7;
+const TEXTS_A_ROW = 8;
 /**
  * The kernel of this thread: reads records in plain Avro, JSON and CSV from their octets into columns. `load` copies records in, `read` reads
  * them; the columns are good until the next `load`. README.md says how its memory is laid out.
@@ -119,7 +122,7 @@ export class AdmissionKernel implements KernelTexts {
   /** -1 where the record has none. */
   readonly ratingGroup: Int32Array;
   readonly serviceIdentifier: Int32Array;
-  /** 1 where a record has one of the five fields of NO_NETWORK_FIELDS; where it is 0 the next five columns mean nothing. */
+  /** 1 where a record has one of the fields of NO_LATER_FIELDS; where it is 0 the next five columns mean nothing. */
   readonly hasNetwork: Uint8Array;
   readonly servingPlmnText: Int32Array;
   /** NO_RAT_TYPE where the field is null. */
@@ -128,8 +131,10 @@ export class AdmissionKernel implements KernelTexts {
   readonly detectedText: Int32Array;
   /** 0 where the field is null, otherwise 1 and the place in DETECTIONS. */
   readonly detectedBy: Uint8Array;
+  /** NO_TEXT where the field is null, whatever `hasNetwork` is. */
+  readonly accountText: Int32Array;
   readonly #contentType: Uint8Array;
-  /** 1 where the record's key is not the digits of its MSISDN. */
+  /** 0 where the record's key is the digits of its MSISDN, KEY_IS_ACCOUNT where it is its account, otherwise 1. */
   readonly keyDiffers: Uint8Array;
   textGeneration: object = {};
   readonly #exports: KernelExports;
@@ -176,6 +181,7 @@ export class AdmissionKernel implements KernelTexts {
     this.trackingAreaText = numbers(TRACKING_AREA_TEXT);
     this.detectedText = numbers(DETECTED_TEXT);
     this.detectedBy = octets(DETECTED_BY);
+    this.accountText = numbers(ACCOUNT_TEXT);
     this.#contentType = octets(CONTENT_TYPE);
     this.keyDiffers = octets(KEY_DIFFERS);
     this.#octets = new Uint8Array(buffer);
@@ -261,6 +267,13 @@ export class AdmissionKernel implements KernelTexts {
    */
   read(from: number, to: number, usageRoom: number): number {
     return this.#exports.readRows(from, to, usageRoom);
+  }
+
+  /** How many of the rows [from, to) have an account and are keyed by their MSISDN. */
+  keyedByMsisdnOnly(from: number, to: number): number {
+    let count = 0;
+    for (let row = from; row < to; row++) if (this.keyDiffers[row] === 0 && this.accountText[row] !== NO_TEXT) count++;
+    return count;
   }
 
   /** Copies the rows [from, to) into a batch from its row `begin` on: all but what the lane and the rules number. */

@@ -71,6 +71,12 @@ const odd = fc.record({
   ),
   detectedApplication: fc.option(text),
   detectedBy: fc.option(fc.constantFrom('sni', 'dns', 'dpi', '', 'SNI', 'snip', 'dp', 'sni\0')),
+  accountId: fc.option(
+    fc.oneof(
+      fc.constantFrom('999000000001', 'B-17', '~!', '', ' ', 'B 17', 'B\x7f', 'é', 'x'.repeat(64), 'x'.repeat(65)),
+      text,
+    ),
+  ),
 });
 /** A good record with a few fields that may be anything. */
 export const drawn = fc

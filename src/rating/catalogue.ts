@@ -181,7 +181,7 @@ export interface Campaign {
 
 /** One version of a window of a plan, or of a group of plans: a quota with a counter, a period and an id of its own. */
 export interface FurtherQuota {
-  /** A window's is `plan:period`, which no plan or group can have. */
+  /** The name of its counters: `plan:period` of a window, the group's own id, or `group:account` of one by account. No plan or group has a colon. */
   id: string;
   version: number;
   /** Index into `Catalogue.sponsors`. */
@@ -193,11 +193,16 @@ export interface FurtherQuota {
   effectiveToMs: number;
   period: StatisticsPeriod;
   timeZone: string;
-  /** Sponsored octets per subscriber and period. */
+  per: QuotaHolder;
+  /** Sponsored octets per subscriber, or account, and period. */
   quotaOctets: number;
   /** Ascending basis points of the quota. */
   notifyAtBasisPoints: readonly number[];
 }
+
+/** Whose use a quota counts: a subscriber's, or that of all SIMs of a customer's account. */
+export const QUOTA_HOLDERS = ['subscriber', 'account'] as const;
+export type QuotaHolder = (typeof QUOTA_HOLDERS)[number];
 
 /** Days after a month is over in which records of a plan may be booked without being late; of a plan that does not say. */
 export const SETTLEMENT_DAYS = 10;

@@ -52,6 +52,7 @@ const sample: FlowRecord = {
   trackingArea: '26201-00af',
   detectedApplication: null,
   detectedBy: null,
+  accountId: 'B-17',
 };
 
 // As far as avsc itself writes longs right.
@@ -84,6 +85,7 @@ const anyFlowRecord: fc.Arbitrary<FlowRecord> = fc.record({
   trackingArea: fc.option(fc.string()),
   detectedApplication: fc.option(fc.string({ unit: 'grapheme' })),
   detectedBy: fc.option(fc.constantFrom(...DETECTIONS)),
+  accountId: fc.option(fc.string()),
 });
 
 const LONGS = new Set(

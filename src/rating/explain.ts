@@ -66,11 +66,15 @@ export async function explainRecord(
   const counter = lane.counters.open(0, lane.planPeriods.numberOf(id, batch.periodStart[0]));
   lane.counters.set(counter, before.usedOctets, before.carry);
   const further: QuotaBefore[] = [];
-  for (const { id, quotaOctets, calendar } of rules.quotaBook?.countedBy(batch.plan[0], batch.startTimeMs[0]) ?? []) {
+  const counting = rules.quotaBook?.countedBy(batch.plan[0], batch.startTimeMs[0]) ?? [];
+  for (const { id, per, quotaOctets, calendar } of counting) {
     const periodStart = calendar.startDay(batch.startTimeMs[0]);
-    const { usedOctets } = await counterOf(subscriber, id, periodStart);
-    lane.counters.set(lane.counters.open(0, lane.planPeriods.numberOf(id, periodStart)), usedOctets, 0);
-    further.push({ id, quotaOctets, periodStart, usedOctets });
+    const holder = per === 'account' ? batch.account[0] : batch.subscriber[0];
+    const who = Buffer.from(lane.subscribers.pseudonym(holder)).toString('hex');
+    const { usedOctets } = await counterOf(who, id, periodStart);
+    lane.counters.set(lane.counters.open(holder, lane.planPeriods.numberOf(id, periodStart)), usedOctets, 0);
+    const account = per === 'account' && record.accountId !== null ? who : null;
+    further.push({ id, quotaOctets, periodStart, usedOctets, account });
   }
   rateBatch(batch, lane, rules);
   const [content, quota, price] = rating(batch, rules.catalogue, before);
@@ -83,6 +87,8 @@ interface QuotaBefore {
   quotaOctets: number;
   periodStart: number;
   usedOctets: number;
+  /** Pseudonym of the account that it counts for; null: the subscriber. */
+  account: string | null;
 }
 
 /** Says what each further quota leaves, and which quotas, the plan's included, let no more octets be sponsored. */
@@ -95,9 +101,10 @@ function furtherInWords(
   if (further.length === 0) return [];
   const plan = plans[batch.plan[0]];
   const sponsored = batch.sponsoredOctets[0];
-  const counted = further.map(({ id, quotaOctets, periodStart, usedOctets }): Explanation => {
+  const counted = further.map(({ id, quotaOctets, periodStart, usedOctets, account }): Explanation => {
     const used = `${usedOctets} octets used since ${dayInWords(periodStart)}, ${usedOctets + sponsored} after this record`;
-    return { step: 'quota', text: `${id}: a quota of ${quotaOctets}; ${used}` };
+    const whose = account === null ? '' : ` of account ${account}`;
+    return { step: 'quota', text: `${id}: a quota of ${quotaOctets}${whose}; ${used}` };
   });
   const usedUp = [{ id: plan.id, quotaOctets: plan.quotaOctets, usedOctets: before.usedOctets }, ...further].filter(
     ({ quotaOctets, usedOctets }) => usedOctets + sponsored >= quotaOctets,

@@ -45,6 +45,8 @@ export interface FlowRecord {
   /** The application that the gateway detected in the traffic, by the gateway's name for it. */
   detectedApplication: string | null;
   detectedBy: Detection | null;
+  /** The customer's account that the SIM belongs to, as the operator's mediation names it (TM Forum: billing account). */
+  accountId: string | null;
 }
 
 /** How a gateway detects an application: by the name in the TLS handshake, by DNS, or by inspection of packets. */
@@ -82,6 +84,7 @@ export const FLOW_RECORD_FIELDS = [
   'trackingArea',
   'detectedApplication',
   'detectedBy',
+  'accountId',
 ] as const satisfies readonly (keyof FlowRecord)[];
 
 /** Fields that a record need not have. */
@@ -98,15 +101,17 @@ export const NULLABLE_FIELDS: ReadonlySet<string> = new Set<keyof FlowRecord>([
   'trackingArea',
   'detectedApplication',
   'detectedBy',
+  'accountId',
 ]);
 
-/** Of a record that says neither where its terminal was nor what the gateway detected, as all records of before there were these fields. */
-export const NO_NETWORK_FIELDS = {
+/** Of a record without the fields behind the identities, as all records of before there were any of them. */
+export const NO_LATER_FIELDS = {
   servingPlmn: null,
   ratType: null,
   trackingArea: null,
   detectedApplication: null,
   detectedBy: null,
+  accountId: null,
 } as const satisfies Partial<FlowRecord>;
 
 /** Fields as they are in a source's record: named, not yet validated. */
@@ -177,7 +182,8 @@ export class FlowBatch {
   readOctets = 0;
   /** Uplink and downlink octets of the records taken: a batch is full before their sum could leave the exact integers. */
   usageOctets = 0;
-  /** Records whose message key is not their MSISDN: the producer breaks the promise that keeps a subscriber together. */
+  /** Records whose message key is neither their MSISDN nor their account: the producer breaks the promise that keeps a subscriber together. Where
+   * the catalogue counts by account, the key of a record that has one must be it. */
   keyMismatches = 0;
   readonly rejections: Rejection[] = [];
   /** Tags that no application claims. */
@@ -197,6 +203,8 @@ export class FlowBatch {
   fingerprint: Uint32Array;
   /** Index into the lane's subscribers. */
   subscriber: Uint32Array;
+  /** The same of what the record's quotas by account count for: its account, or its subscriber. 0 where the catalogue has no such quota. */
+  account: Uint32Array;
   startTimeMs: Float64Array;
   endTimeMs: Float64Array;
   /** Four 32 bit words a row; IPv4 as ::ffff:a.b.c.d. */
@@ -245,6 +253,7 @@ export class FlowBatch {
     this.localSequenceNumber = new Float64Array(room);
     this.fingerprint = new Uint32Array(room);
     this.subscriber = new Uint32Array(room);
+    this.account = new Uint32Array(room);
     this.startTimeMs = new Float64Array(room);
     this.endTimeMs = new Float64Array(room);
     this.remoteAddress = new Uint32Array(room * 4);

@@ -1,3 +1,4 @@
+import { AccountTable } from './account-table.ts';
 import { finish, mixWord, Names } from './names.ts';
 import { CounterTable, PlanPeriods } from './rate.ts';
 import type { RestoredCounters, RestoredIdentities } from './restored-columns.ts';
@@ -9,6 +10,7 @@ import { PSEUDONYM_WORDS, type PseudonymKey, SubscriberTable } from './subscribe
  */
 export class Lane {
   readonly subscribers: SubscriberTable;
+  readonly accounts: AccountTable;
   readonly nodes = new Names();
   readonly planPeriods = new PlanPeriods();
   readonly counters = new CounterTable();
@@ -20,7 +22,9 @@ export class Lane {
   position = 0;
 
   constructor(options: { pseudonymKey: PseudonymKey; duplicateWindowRecords: number }) {
-    this.subscribers = new SubscriberTable((msisdn) => options.pseudonymKey.pseudonymOf(msisdn));
+    const { pseudonymKey } = options;
+    this.subscribers = new SubscriberTable((msisdn) => pseudonymKey.pseudonymOf(msisdn));
+    this.accounts = new AccountTable((accountId) => pseudonymKey.pseudonymOfAccount(accountId), this.subscribers);
     this.duplicates = new DuplicateWindow(options.duplicateWindowRecords);
   }
 

@@ -2,6 +2,7 @@ import { type AdmissionKernel, admissionKernel, MAX_KEY_OCTETS } from './admissi
 import { CONTENT_TYPES, type Decoder, type FlowBatch, type FlowRecord, UNDECIDED } from './flow-record.ts';
 import type { Incoming, IngestContext } from './incoming.ts';
 import { parseIp } from './ip-address.ts';
+import { NO_TEXT } from './kernel/regions.ts';
 import type { Lane, Seen } from './lane.ts';
 import { type Fault, REASON_CODE, type Reason } from './outcome.ts';
 import { QuotaCounting } from './quota-counting.ts';
@@ -185,7 +186,7 @@ function takeRows(
   to: number,
   context: IngestContext,
   lane: Lane,
-  { evidence, planBook }: BatchRules,
+  { evidence, planBook, quotaBook }: BatchRules,
 ): void {
   const begin = batch.addRows(records, first + from, first + to);
   batch.usageOctets += kernel.usageOctets;
@@ -194,13 +195,25 @@ function takeRows(
   lane.subscribers.ofMsisdnKeys(kernel.msisdn, from, to, batch.subscriber, begin);
   evidence.takeTexts(kernel, from, to, batch, begin);
   planBook.network.take(kernel, from, to, batch, begin);
+  const countsAccounts = quotaBook?.countsAccounts === true;
+  if (countsAccounts) lane.accounts.take(kernel, from, to, batch, begin);
   if (!context.keyedByMsisdn) return;
+  if (countsAccounts) batch.keyMismatches += kernel.keyedByMsisdnOnly(from, to);
   for (
     let row = kernel.keyDiffers.indexOf(1, from);
     row >= 0 && row < to;
     row = kernel.keyDiffers.indexOf(1, row + 1)
   ) {
-    if (!isKeyedBy(records[first + row], kernel.msisdn[row], context.rules.msisdn)) batch.keyMismatches++;
+    const account = kernel.accountText[row];
+    const accountId = account === NO_TEXT ? null : kernel.text(account);
+    const isKeyed = isKeyedBy(
+      records[first + row],
+      kernel.msisdn[row],
+      accountId,
+      countsAccounts,
+      context.rules.msisdn,
+    );
+    if (!isKeyed) batch.keyMismatches++;
   }
 }
 
@@ -220,8 +233,13 @@ function admitLongWay(
     batch.reject(row, record);
     return;
   }
-  if (keyedByMsisdn && !isKeyedBy(incoming, msisdnKey(record.servedMsisdn), msisdn)) batch.keyMismatches++;
+  const countsAccounts = rules.quotaBook?.countsAccounts === true;
+  const { accountId, servedMsisdn } = record;
+  if (keyedByMsisdn && !isKeyedBy(incoming, msisdnKey(servedMsisdn), accountId, countsAccounts, msisdn))
+    batch.keyMismatches++;
   take(batch, row, record, lane, rules);
+  if (countsAccounts)
+    batch.account[row] = accountId === null ? batch.subscriber[row] : lane.accounts.ofAccount(accountId);
 }
 
 /** A record, or the fault that keeps its bytes from being one. */
@@ -257,8 +275,19 @@ function take(batch: FlowBatch, row: number, record: FlowRecord, lane: Lane, rul
   batch.usageOctets += record.uplinkOctets + record.downlinkOctets;
 }
 
-/** The key may have the `+` or the prefix that the normal form has not. `msisdn`: see `msisdnKey`. */
-function isKeyedBy({ octets, keyStart, keyEnd }: Incoming, msisdn: number, forms: MsisdnForms): boolean {
+/**
+ * Whether a record's key is its account, or, unless something is counted by the account that it has, its MSISDN: the key may have the `+` or
+ * the prefix that the normal form has not. `msisdn`: see `msisdnKey`.
+ */
+function isKeyedBy(
+  { octets, keyStart, keyEnd }: Incoming,
+  msisdn: number,
+  accountId: string | null,
+  countsAccounts: boolean,
+  forms: MsisdnForms,
+): boolean {
   if (keyStart < 0 || keyEnd - keyStart > MAX_KEY_OCTETS) return false;
-  return isSameMsisdn(msisdnOfKey(msisdn), String.fromCharCode(...octets.subarray(keyStart, keyEnd)), forms);
+  const key = String.fromCharCode(...octets.subarray(keyStart, keyEnd));
+  if (accountId !== null && (key === accountId || countsAccounts)) return key === accountId;
+  return isSameMsisdn(msisdnOfKey(msisdn), key, forms);
 }

@@ -77,6 +77,36 @@ test('two numbers that were erased once share the next generation', () => {
   expect(pseudonym(key, '2')).toBe(pseudonym(PseudonymKey.ofRoot(FRESH), '2'));
 });
 
+const accounts = fc.stringMatching(/^[!-~]{1,12}$/);
+const ofAccount = (key: PseudonymKey, accountId: string) => key.pseudonymOfAccount(accountId).toString('hex');
+
+test('an account has a pseudonym that no number has, another for each character, and its own after numbers and other accounts were erased', () => {
+  fc.assert(
+    fc.property(accounts, accounts, numbers, (accountId, other, number) => {
+      const own = ofAccount(WHOLE, accountId);
+      expect(own).not.toBe(pseudonym(WHOLE, number));
+      if (/^\d{1,15}$/.test(accountId)) expect(own).not.toBe(pseudonym(WHOLE, accountId));
+      const key = reread(WHOLE.erased(number, FRESH).accountErased(other, FRESH));
+      expect(pseudonym(key, number)).not.toBe(pseudonym(WHOLE, number));
+      expect(key.isAccountErased(other)).toBe(true);
+      expect(ofAccount(key, other)).not.toBe(ofAccount(WHOLE, other));
+      if (other === accountId) return;
+      expect(own).not.toBe(ofAccount(WHOLE, other));
+      expect([key.isAccountErased(accountId), ofAccount(key, accountId)]).toEqual([false, own]);
+    }),
+  );
+});
+
+test('no key that is left is on the way to an erased account’s leaf, and a key file may have the others', () => {
+  const before = WHOLE.accountErased('B-18', FRESH).generations[0];
+  const [left] = new PseudonymKey([before, { '': FRESH.toString('hex') }]).accountErased('B-17', FRESH).generations;
+  expect(ofAccount(new PseudonymKey([left, { '': FRESH.toString('hex') }]), 'B-17')).toBe(
+    ofAccount(PseudonymKey.ofRoot(FRESH), 'B-17'),
+  );
+  expect(Object.keys(left)).not.toContain('.');
+  for (const prefix of Object.keys(left)) expect(prefix).toMatch(/^(\d{0,15}\.?|\.\d{0,14}\.?)$/);
+});
+
 /** The digits that a number begins with, the whole number, and its leaf. */
 function* prefixes(number: string): Generator<string> {
   for (let length = 1; length <= number.length; length++) yield number.slice(0, length);

@@ -19,8 +19,11 @@ interface QuotasOfPlan {
 /** The further quotas of a catalogue by plan, made ready for counting. */
 export class QuotaBook {
   readonly #ofPlans: readonly QuotasOfPlan[];
+  /** Whether any quota counts the use of accounts: batches then say whose account each record counts for. */
+  readonly countsAccounts: boolean;
 
   constructor({ plans, furtherQuotas }: Pick<Catalogue, 'plans' | 'furtherQuotas'>) {
+    this.countsAccounts = furtherQuotas.some(({ per }) => per === 'account');
     const calendars = new Map<string, PeriodCalendar>();
     const ready = furtherQuotas.map((quota, index): ReadyQuota => {
       const key = `${quota.period} ${quota.timeZone}`;
@@ -70,14 +73,15 @@ export class QuotaCounting {
 
   /** Returns the octets that all further quotas leave a record; Infinity where none counts it. Not above 0: nothing. */
   left(row: number): number {
-    const { plan, startTimeMs, subscriber } = this.#batch;
+    const { plan, startTimeMs, subscriber, account } = this.#batch;
     const { counters } = this.#lane;
     const quotas = this.#book.countedBy(plan[row], startTimeMs[row]);
     this.#quotas = quotas;
     let left = Number.POSITIVE_INFINITY;
     for (let at = 0; at < quotas.length; at++) {
       const quota = quotas[at];
-      const counter = counters.open(subscriber[row], this.#periodOf(quota, startTimeMs[row]));
+      const holder = quota.per === 'account' ? account[row] : subscriber[row];
+      const counter = counters.open(holder, this.#periodOf(quota, startTimeMs[row]));
       this.#counters[at] = counter;
       left = Math.min(left, quota.quotaOctets - counters.usedOctets(counter));
     }

@@ -218,7 +218,7 @@ export function deriveQuotaUpdates(
     const counter = quotaMoves.counter[at];
     const row = quotaMoves.row[at];
     const isAnnounced = announcer.announceFurther(
-      batch.subscriber[row],
+      counters.subscriber(counter),
       quotaMoves.quota[at],
       counters.planPeriod(counter),
       quotaMoves.usedOctets[at],
@@ -321,7 +321,7 @@ export class QuotaUpdates implements Iterable<QuotaUpdate> {
  * what a subscriber has left in an application is the least of the plan and the further quotas that count it.
  */
 export interface QuotaUpdate {
-  /** Pseudonym, 32 hex digits. */
+  /** Pseudonym, 32 hex digits: an account's in the updates of a quota by account (`isAccountCounter`). */
   subscriber: string;
   sponsorId: string;
   /** Empty: a quota over several plans. */

@@ -77,6 +77,11 @@ export class CounterTable {
     this.#words[counter * WORDS + CARRY] = carry;
   }
 
+  /** Index of the subscriber, or account, whose use it counts. */
+  subscriber(counter: number): number {
+    return this.#words[counter * WORDS + SUBSCRIBER];
+  }
+
   /** Number of the plan period that it counts in. */
   planPeriod(counter: number): number {
     return this.#words[counter * WORDS + PLAN_PERIOD];

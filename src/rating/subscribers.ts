@@ -81,6 +81,8 @@ export const PSEUDONYM_OCTETS = 16;
 export const PSEUDONYM_WORDS = PSEUDONYM_OCTETS / 4;
 
 const NUMBER = new RegExp(`^\\d{1,${MOST_DIGITS}}$`);
+/** Digits of an account's leaf. Two accounts of one leaf have different pseudonyms all the same, and are erased together. */
+const ACCOUNT_DIGITS = MOST_DIGITS - 1;
 
 /** An MSISDN or an IMSI: 1 to 15 digits (ITU-T E.164, E.212). */
 export function isSubscriberNumber(text: string): boolean {
@@ -111,9 +113,18 @@ export class PseudonymKey {
   }
 
   pseudonymOf(number: string): Buffer {
+    return pseudonymIn(this.#leafKey(number));
+  }
+
+  /** The pseudonym of a customer's account: in a domain of its own, so that no number has it. */
+  pseudonymOfAccount(accountId: string): Buffer {
+    return pseudonymIn(childKey(this.#leafKey(leafOfAccount(accountId)), accountId));
+  }
+
+  #leafKey(number: string): string {
     for (const tree of this.#generations) {
       const key = tree.leafKey(number);
-      if (key !== null) return Buffer.from(key.slice(0, PSEUDONYM_OCTETS * 2), 'hex');
+      if (key !== null) return key;
     }
     throw new Error('the last generation of a pseudonym key is punctured');
   }
@@ -121,6 +132,16 @@ export class PseudonymKey {
   /** Whether the number had another pseudonym before, which can no longer be computed. */
   isErased(number: string): boolean {
     return this.#generations[0].leafKey(number) === null;
+  }
+
+  /** The same of an account. */
+  isAccountErased(accountId: string): boolean {
+    return this.isErased(leafOfAccount(accountId));
+  }
+
+  /** The key that has forgotten an account's pseudonym, as `erased`. */
+  accountErased(accountId: string, freshRoot: Uint8Array): PseudonymKey {
+    return this.erased(leafOfAccount(accountId), freshRoot);
   }
 
   /** The key that has forgotten the number's pseudonym. `freshRoot`: 32 octets of good randomness, for a next generation. */
@@ -134,6 +155,16 @@ export class PseudonymKey {
 
 function wholeTree(root: Uint8Array): TreeKeys {
   return { '': Buffer.from(root).toString('hex') };
+}
+
+function pseudonymIn(key: string): Buffer {
+  return Buffer.from(key.slice(0, PSEUDONYM_OCTETS * 2), 'hex');
+}
+
+/** The accounts' leaves are below the empty number, which no subscriber has: digits of a hash, as the tree has digits alone. */
+function leafOfAccount(accountId: string): string {
+  const digits = Number.parseInt(hash('sha256', accountId, 'hex').slice(0, 12), 16) % 10 ** ACCOUNT_DIGITS;
+  return `${END}${String(digits).padStart(ACCOUNT_DIGITS, '0')}`;
 }
 
 const FIRST_SUBSCRIBERS = 1024;

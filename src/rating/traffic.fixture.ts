@@ -1,6 +1,6 @@
 import { parseCatalogue } from './catalogue/catalogue-compile.ts';
 import { decodeJson } from './decode/decode-json.ts';
-import { type Decoder, FlowBatch, type FlowRecord, NO_NETWORK_FIELDS } from './flow-record.ts';
+import { type Decoder, FlowBatch, type FlowRecord, NO_LATER_FIELDS } from './flow-record.ts';
 import { incoming } from './incoming.ts';
 import { Lane } from './lane.ts';
 import { outcomeOf, REASONS } from './outcome.ts';
@@ -124,7 +124,7 @@ export function testRecord(overrides: Partial<FlowRecord> = {}): FlowRecord {
     downlinkOctets: 1000,
     sponsorIdentity: null,
     applicationServiceProviderIdentity: null,
-    ...NO_NETWORK_FIELDS,
+    ...NO_LATER_FIELDS,
     ...overrides,
   };
 }

@@ -181,7 +181,7 @@ test.each<[string, () => Promise<Finished>, string]>([
     'a reason that names the subscriber',
     () =>
       zerorate.run(['subscriber', 'erase', other, '--store', 'store', '--who', 'dpo', '--why', `she asked (${other})`]),
-    'leave the number out of them',
+    'leave the number and the account out of them',
   ],
   ['no store', () => zerorate.run(['subscriber', 'erase', other, ...BY]), 'which store?'],
 ])('%s is refused with what to do, and nothing is erased', async (_, attempt, message) => {

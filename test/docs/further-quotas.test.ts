@@ -45,3 +45,29 @@ test('the example of windows and groups is rated as the page says', async () => 
     if (reason === 'quota_reached') expect(explained.split(': ')[1].split(', '), place).toContain(usedUp);
   }
 });
+
+test('the example of a quota by account is one of the catalogue above it: two SIMs share it', () => {
+  const [, fragment] = /### One quota for the SIMs of an account[\s\S]*?```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+  const { catalogue } = parseCatalogue(yaml.slice(0, yaml.indexOf('quotas:')) + fragment, 'example.yaml');
+  if (catalogue === undefined) throw new Error('the quota of the page is bad');
+  const [quota] = catalogue.furtherQuotas.filter(({ per }) => per === 'account');
+  const values = ['999000000001', '999000000002'].flatMap((servedMsisdn, sim) =>
+    Array.from({ length: 15 }, (_, day) => {
+      const startTime = Date.UTC(2026, 10, 1 + day, 12);
+      const own = {
+        servedMsisdn,
+        accountId: 'B-20417',
+        localSequenceNumber: sim * 15 + day,
+        startTime,
+        endTime: startTime,
+      };
+      const usage = { remoteIp: '8.8.8.8', zeroRatingTag: 'CHAT', uplinkOctets: 0, downlinkOctets: 200_000_000 };
+      return asValue(testRecord({ ...own, ...usage }));
+    }),
+  );
+  const { rated } = rateValues(values, testLane(), new Rules(catalogue));
+  // 2 GB of each SIM by its plan, and 3 GB of both.
+  const ofSims = [0, 15].map((from) => rated.slice(from, from + 15).reduce((sum, { sponsored }) => sum + sponsored, 0));
+  expect(quota.id).toBe('acme-family:account');
+  expect(ofSims).toEqual([2_000_000_000, quota.quotaOctets - 2_000_000_000]);
+});

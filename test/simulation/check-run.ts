@@ -1,4 +1,5 @@
 import { auditJournal } from '../../src/assurance/audit/audit.ts';
+import { auditAccounts } from '../../src/assurance/audit/audit-accounts.ts';
 import { auditQuotas } from '../../src/assurance/audit/audit-quotas.ts';
 import { auditSource } from '../../src/assurance/audit/audit-source.ts';
 import type { AuditFault, Invariant } from '../../src/assurance/audit/invariants.ts';
@@ -37,6 +38,7 @@ export async function checkRun(place: Place): Promise<Finding[]> {
   const documents = catalogues.map(({ canonicalJson }) => canonicalJson);
   const findings = [
     ...(await all(auditJournal(evidence))),
+    ...(await all(auditAccounts(evidence))),
     ...(await all(auditSource(evidence, walk(evidence, topic), options))),
     ...(await all(auditQuotas(evidence, quotas.last, documents))),
     ...(await all(auditQuotas(evidence, quotas.highest, documents))),

@@ -32,7 +32,8 @@ export function schedule(place: Place, slots: readonly EngineSlot[]): { isSent: 
 function scheduleRecords(place: Place, partition: number, untilMs: number): () => number {
   const { topic } = place;
   const { random, time } = place.world;
-  const traffic = new SimulatedTraffic(random, partition);
+  const hasAccounts = place.catalogues.some(({ furtherQuotas }) => furtherQuotas.some(({ per }) => per === 'account'));
+  const traffic = new SimulatedTraffic(random, partition, hasAccounts);
   const records = random.integer(0, 70);
   let left = records;
   const send = () => {

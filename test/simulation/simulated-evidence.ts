@@ -3,6 +3,7 @@ import type {
   JournalEvidence,
   LaneState,
   NewestCounter,
+  SplitAccount,
   StoredBatch,
 } from '../../src/journal/evidence/evidence.ts';
 import type { StoredRow } from '../../src/journal/evidence/stored-columns.ts';
@@ -107,6 +108,25 @@ export class SimulatedEvidence implements JournalEvidence {
       }
     }
     return each([...newest.values()]);
+  }
+
+  splitAccounts(): AsyncIterable<SplitAccount> {
+    const found = new Map<string, { counter: Omit<SplitAccount, 'lanes'>; lanes: Set<string> }>();
+    for (const { lane, furtherQuotas } of this.#journal.parts) {
+      for (const row of furtherQuotas) {
+        const counter = {
+          holder: hex(row.subscriber as Uint8Array),
+          quotaId: String(row.quota_id),
+          periodStart: Number(row.period_start),
+        };
+        if (!counter.quotaId.endsWith(':account')) continue;
+        const key = Object.values(counter).join(' ');
+        const { lanes } = found.get(key) ?? { lanes: new Set<string>() };
+        found.set(key, { counter, lanes: lanes.add(lane) });
+      }
+    }
+    const split = [...found.values()].filter(({ lanes }) => lanes.size > 1);
+    return each(split.map(({ counter, lanes }) => ({ ...counter, lanes: [...lanes].sort() })));
   }
 }
 

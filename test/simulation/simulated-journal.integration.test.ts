@@ -53,7 +53,7 @@ class Writer {
   constructor(name: string, number: number, random: Random) {
     this.name = name;
     this.#random = random;
-    this.#traffic = new SimulatedTraffic(random, number);
+    this.#traffic = new SimulatedTraffic(random, number, true);
   }
 
   get logs() {

@@ -2,7 +2,7 @@ import type { Random } from '../../src/generator/random.ts';
 import type { LogRecordParts } from '../../src/platform/kafka/log-record.ts';
 import { parseCatalogue } from '../../src/rating/catalogue/catalogue-compile.ts';
 import type { Catalogue } from '../../src/rating/catalogue.ts';
-import { type FlowRecord, NO_NETWORK_FIELDS } from '../../src/rating/flow-record.ts';
+import { type FlowRecord, NO_LATER_FIELDS } from '../../src/rating/flow-record.ts';
 import { PLAIN_RULES, type RecordRules } from '../../src/rating/record/record-limits.ts';
 import { MAX_RECORD_OCTETS } from './simulated-source.ts';
 
@@ -106,7 +106,20 @@ quotas:
     timeZone: America/New_York
     quotaOctets: 30000
     plans: [talk-week, chat-nights, chat-day]
+  - id: acme-home
+    sponsor: acme
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: week
+    timeZone: Asia/Tokyo
+    per: account
+    quotaOctets: 18000
+    notifyAt: [8000]
+    plans: [chat-day, talk-week]
 `;
+/** Of the subscribers of a partition so many belong to accounts, of two SIMs each; the others' records have no account. */
+const IN_ACCOUNTS = 4;
 
 function withFurtherQuotas(catalogue: string): string {
   const talk = '  - { id: talk, sponsor: acme, match: any, prefixes: [192.0.2.0/24] }';
@@ -121,7 +134,7 @@ function withFurtherQuotas(catalogue: string): string {
 /**
  * Returns two catalogues of two sponsors, each with a quota: one a day, one a month. The first refuses late records, the
  * other adjusts. The second catalogue has other quotas, shares, prices and addresses, and an application whose plan has
- * ended. With further quotas: each with them, of other sizes in the second catalogue, and with plans that have conditions.
+ * ended. With further quotas: each with them, one by account, of other sizes in the second catalogue, and with plans that have conditions.
  */
 export function simulatedCatalogues(hasFurtherQuotas = false): Catalogue[] {
   const otherwise = CATALOGUE.replace('quotaOctets: 20000', 'quotaOctets: 14000')
@@ -147,13 +160,16 @@ export function simulatedCatalogues(hasFurtherQuotas = false): Catalogue[] {
 export class SimulatedTraffic {
   readonly #random: Random;
   readonly #partition: number;
+  readonly #hasAccounts: boolean;
   readonly #sent: FlowRecord[] = [];
   #timestampMs = BEGIN_MS;
   #sequence = 0;
 
-  constructor(random: Random, partition: number) {
+  /** `hasAccounts`: records name the accounts of their subscribers, and are keyed by them. */
+  constructor(random: Random, partition: number, hasAccounts = false) {
     this.#random = random;
     this.#partition = partition;
+    this.#hasAccounts = hasAccounts;
   }
 
   next(): Omit<LogRecordParts, 'offset'> {
@@ -185,7 +201,8 @@ export class SimulatedTraffic {
   #fresh(): FlowRecord {
     const random = this.#random;
     const startTime = this.#timestampMs - random.pick([1, 1, 1, HOUR_MS, DAY_MS, 3 * DAY_MS, 45 * DAY_MS]);
-    const subscriber = this.#partition * SUBSCRIBERS + random.integer(1, SUBSCRIBERS);
+    const place = random.integer(1, SUBSCRIBERS);
+    const subscriber = this.#partition * SUBSCRIBERS + place;
     return {
       nodeId: `gw-${this.#partition}-${random.integer(1, 2)}`,
       localSequenceNumber: ++this.#sequence,
@@ -208,13 +225,19 @@ export class SimulatedTraffic {
       downlinkOctets: random.integer(0, 9000),
       sponsorIdentity: null,
       applicationServiceProviderIdentity: null,
-      ...NO_NETWORK_FIELDS,
+      ...NO_LATER_FIELDS,
       servingPlmn: random.pick([null, '26201', '310410']),
+      // Without a draw: traffic with accounts is the same but for them.
+      accountId: this.#hasAccounts && place <= IN_ACCOUNTS ? `B-${this.#partition}-${Math.ceil(place / 2)}` : null,
     };
   }
 
   #raw(record: FlowRecord): Omit<LogRecordParts, 'offset'> {
-    return { ...this.#octets(Buffer.from(JSON.stringify(record))), key: Buffer.from(record.servedMsisdn) };
+    // Without an account it has the octets that it had before there were any. With one, fields that are null are left out: it is below the limit.
+    const { accountId, ...others } = record;
+    const present = Object.entries(record).filter(([, value]) => value !== null);
+    const fields = accountId === null ? others : Object.fromEntries(present);
+    return { ...this.#octets(Buffer.from(JSON.stringify(fields))), key: Buffer.from(accountId ?? record.servedMsisdn) };
   }
 
   #octets(value: Uint8Array): Omit<LogRecordParts, 'offset'> {

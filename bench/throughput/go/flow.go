@@ -50,6 +50,7 @@ func readFlow(value []byte, into *flow) error {
 	r.optionalText() // trackingArea
 	r.optionalText() // detectedApplication
 	r.optionalText() // detectedBy
+	r.optionalText() // accountId
 	if r.bad || r.at != len(value) || uplink < 0 || downlink < 0 {
 		return errNotFlow
 	}

@@ -1,4 +1,4 @@
-import { BookedPseudonyms } from '../../journal/evidence/booked-pseudonyms.ts';
+import { accountsOfErased, BookedPseudonyms } from '../../journal/evidence/booked-pseudonyms.ts';
 import { type DecodeAt, decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { readRecord } from '../../rating/pipeline.ts';
@@ -7,6 +7,7 @@ import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { counterRows, identityRows } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { rulesByBatch } from '../replay/rules-by-batch.ts';
+import type { CorrectionAudit } from './audit-corrections.ts';
 import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
 import type { AuditFault } from './invariants.ts';
 import { SecondComputation, secondRules, withFacts } from './second-computation.ts';
@@ -23,12 +24,14 @@ export interface SourceAuditOptions {
    * computed.
    */
   onErased?: (records: number) => void;
+  /** Compares corrections, batch by batch; absent: they are not compared. */
+  corrections?: CorrectionAudit;
 }
 
 /**
  * Checks a journal against its source. Each batch read the source's records in its offsets, all of them and once. Every row
  * repeats its record. Every outcome, counter and charge equals a second computation, which shares nothing with the engine
- * but the decoders.
+ * but the decoders. So do the charges of corrections, with `corrections`.
  */
 export async function* auditSource(
   evidence: JournalEvidence,
@@ -38,6 +41,8 @@ export async function* auditSource(
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, { make: secondRules, change: withFacts });
   const { msisdn, maxFutureSkewMs } = options.recordRules;
+  const { corrections } = options;
+  if (corrections !== undefined) yield* corrections.start();
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane, numbers } = batch;
@@ -52,17 +57,26 @@ export async function* auditSource(
     const decodeAt = await decodingAt(evidence, walked);
     const stored = await evidence.stored(batch);
     const booked = new Map(stored.rows.map((row) => [Number(row.offset), hexOf(row.subscriber)]));
+    const accounts = new Map(
+      [...accountsOfErased(walked, decodeAt, stored, options.pseudonymKey)].map(([id, pseudonym]) => [
+        id,
+        hexOf(pseudonym),
+      ]),
+    );
     const ofErasedBefore = computation.recordsOfErased;
     const computed = records.map((record, at): ComputedRecord => {
       const latestTimeMs = lastInstantOf(record.timestampMs, batch.bookingDay, maxFutureSkewMs);
       const read = readRecord(record, decodeAt(record.offset), { msisdn, latestTimeMs });
-      const outcome = computation.compute(numbers.lane_position + at, read, rules, booked.get(record.offset));
+      const holders = { subscriber: booked.get(record.offset), accounts };
+      const outcome = computation.compute(numbers.lane_position + at, read, rules, holders);
       return { offset: record.offset, read, outcome };
     });
     options.onErased?.(computation.recordsOfErased - ofErasedBefore);
     yield* compareBatch(batch, stored, computed, rules);
     yield* comparePayloads(batch, stored, records, decodeAt, options);
+    if (corrections !== undefined) yield* corrections.take(walked, computed);
   }
+  if (corrections !== undefined) yield* corrections.finish();
 }
 
 /** Returns the computation at this batch, from the first record or from the state that the journal had before it. */

@@ -55,7 +55,7 @@ export function compareBatch(
   ];
 }
 
-function capped(messages: readonly string[]): string[] {
+export function capped(messages: readonly string[]): string[] {
   if (messages.length <= SHOWN) return [...messages];
   return [...messages.slice(0, SHOWN), `${messages.length - SHOWN} more differences in this batch`];
 }
@@ -87,8 +87,8 @@ function totalDifferences(
 function limitDifferences(booked: ReturnType<typeof furtherQuotaList>, computed: readonly ComputedRecord[]): string[] {
   const expected = new Map<string, FurtherQuotaMove>();
   for (const { offset, outcome } of computed) {
-    for (const { name, version, periodStart, usedOctetsAfter } of outcome.charge?.limits ?? []) {
-      const key = furtherQuotaKey(outcome.charge?.subscriber ?? '', name, periodStart);
+    for (const { holder, name, version, periodStart, usedOctetsAfter } of outcome.charge?.limits ?? []) {
+      const key = furtherQuotaKey(holder, name, periodStart);
       expected.set(key, { version, usedOctets: Number(usedOctetsAfter), offset });
     }
   }

@@ -126,6 +126,7 @@ const groupsOfSponsor = fc.option(
     members: fc.array(fc.boolean(), { minLength: APPLICATIONS * 2, maxLength: APPLICATIONS * 2 }),
     quotas: fc.array(furtherQuota, { minLength: 2, maxLength: 2 }),
     turns: fc.subarray([...INSTANTS], { minLength: 1, maxLength: 3 }),
+    holder: fc.constantFrom({}, { per: 'subscriber' }, { per: 'account' }, { per: 'account' }),
   }),
   { freq: 1 },
 );
@@ -219,7 +220,7 @@ export const catalogues = fc
         { version: 1, effectiveFrom: first, effectiveTo: second ?? null, quotaOctets: group.quotas[0] },
         { version: 2, effectiveFrom: third ?? second, effectiveTo: null, quotaOctets: group.quotas[1] },
       ];
-      const common = { id: `s${s}-all`, sponsor: `s${s}`, ...group.calendar, plans: members };
+      const common = { id: `s${s}-all`, sponsor: `s${s}`, ...group.calendar, ...group.holder, plans: members };
       return versions.slice(0, second === undefined ? 1 : 2).map((dated) => ({ ...common, ...dated }));
     });
     const document = {

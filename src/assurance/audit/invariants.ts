@@ -49,6 +49,10 @@ export const INVARIANTS = {
     needs: 'store',
     holds: 'no record is charged twice: the same node, number and content, in any lane or log',
   },
+  accounts: {
+    needs: 'store',
+    holds: 'no account was counted in two lanes in one period of a quota by account',
+  },
   source: {
     needs: 'records',
     holds:
@@ -58,6 +62,11 @@ export const INVARIANTS = {
     needs: 'records',
     holds:
       'every row repeats its record, and every outcome, counter and charge equals a second computation from the source',
+  },
+  corrected_charges: {
+    needs: 'records',
+    holds:
+      'every charge of a correction, and everything that it left as it was, equals a second computation with the catalogue that it names',
   },
   quotas: {
     needs: 'quota updates',

@@ -155,6 +155,7 @@ const drawnRecord = fc
     remoteIp: fc.constantFrom(...ADDRESSES),
     zeroRatingTag: fc.constantFrom(...Array(12).fill(null), ...TAGS, 'UNCLAIMED', ''),
     detectedApplication: fc.constantFrom(...Array(12).fill(null), 'chat', 'maps', 'unclaimed'),
+    accountId: fc.constantFrom(null, 'B-17', 'B-17', 'B-18', '999000000001'),
     sponsorIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     applicationServiceProviderIdentity: fc.constantFrom(...Array(20).fill(null), ...IDENTITIES, 'unclaimed', ''),
     contentType: mostly(fc.constantFrom(null, 'text', 'voice', 'image', 'video', 'other'), fc.constant('unknown')),
@@ -223,8 +224,8 @@ function withoutLimits({ charge, ...ended }: SecondOutcome): ChargedOutcome {
 function limitsAfter(outcomes: readonly SecondOutcome[]): Map<string, bigint> {
   const after = new Map<string, bigint>();
   for (const { charge } of outcomes) {
-    for (const { name, version, periodStart, usedOctetsAfter } of charge?.limits ?? []) {
-      const counter = `${charge?.subscriber} ${name} ${periodStart}`;
+    for (const { holder, name, version, periodStart, usedOctetsAfter } of charge?.limits ?? []) {
+      const counter = `${holder} ${name} ${periodStart}`;
       after.set(counter, usedOctetsAfter);
       after.set(`${counter} version`, BigInt(version));
     }
@@ -233,11 +234,12 @@ function limitsAfter(outcomes: readonly SecondOutcome[]): Map<string, bigint> {
 }
 
 /** Returns the same of the engine's batch. */
-function movesAfter({ quotaMoves, subscriber }: FlowBatch, lane: Lane, { catalogue }: Rules): Map<string, bigint> {
+function movesAfter({ quotaMoves }: FlowBatch, lane: Lane, { catalogue }: Rules): Map<string, bigint> {
   const after = new Map<string, bigint>();
   for (let at = 0; at < quotaMoves.count; at++) {
     const { planId, periodStart } = lane.planPeriods.at(lane.counters.planPeriod(quotaMoves.counter[at]));
-    const pseudonym = Buffer.from(lane.subscribers.pseudonym(subscriber[quotaMoves.row[at]])).toString('hex');
+    const holder = lane.counters.subscriber(quotaMoves.counter[at]);
+    const pseudonym = Buffer.from(lane.subscribers.pseudonym(holder)).toString('hex');
     const counter = `${pseudonym} ${planId} ${periodStart}`;
     after.set(counter, BigInt(quotaMoves.usedOctets[at]));
     after.set(`${counter} version`, BigInt(catalogue.furtherQuotas[quotaMoves.quota[at]].version));
@@ -319,8 +321,10 @@ test('restored counters and identities continue without a difference', () => {
         if (charge !== null) {
           const { usedOctetsAfter, carryAfter, limits, ...counter } = charge;
           restored.restoreCounter({ ...counter, usedOctets: Number(usedOctetsAfter), carry: Number(carryAfter) });
-          for (const { name, periodStart, usedOctetsAfter: used } of limits)
-            restored.restoreCounter({ ...counter, planId: name, periodStart, usedOctets: Number(used), carry: 0 });
+          for (const { holder, name, periodStart, usedOctetsAfter: used } of limits) {
+            const limit = { subscriber: holder, planId: name, periodStart };
+            restored.restoreCounter({ ...limit, usedOctets: Number(used), carry: 0 });
+          }
         }
         if ('reason' in record || reason === 'duplicate' || reason === 'conflicting_duplicate') return;
         const { nodeId, localSequenceNumber: sequence } = record;

@@ -30,6 +30,8 @@ export interface SecondLimit {
   toMs: number;
   period: 'day' | 'week' | 'month';
   timeZone: string;
+  /** Counts all SIMs of a customer's account together. */
+  byAccount: boolean;
   octets: bigint;
 }
 
@@ -44,17 +46,20 @@ export function secondPlanOf(document: SecondPlan['document'], quotas: NonNullab
       ...dates,
       period: window.period,
       timeZone,
+      byAccount: false,
       octets: BigInt(window.quotaOctets),
     }),
   );
   for (const quota of quotas) {
     if (!quota.plans.includes(id)) continue;
+    const byAccount = quota.per === 'account';
     limits.push({
-      name: quota.id,
+      name: byAccount ? `${quota.id}:account` : quota.id,
       version: quota.version,
       ...datesOf(quota.effectiveFrom, quota.effectiveTo),
       period: quota.period,
       timeZone: quota.timeZone,
+      byAccount,
       octets: BigInt(quota.quotaOctets),
     });
   }

@@ -1,4 +1,4 @@
-import { BookedPseudonyms, recordsOfErased } from '../../journal/evidence/booked-pseudonyms.ts';
+import { accountsOfErased, BookedPseudonyms, recordsOfErased } from '../../journal/evidence/booked-pseudonyms.ts';
 import { admitAsBooked, type DecodeAt, decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, JournalEvidence, StoredBatch, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { journalBlock } from '../../journal/journal-block.ts';
@@ -64,15 +64,16 @@ export async function* replayBatches(
 
 const NOTHING_STORED: StoredBatch = { rows: [], lists: [] };
 
-/** Gives erased subscribers the pseudonyms of this batch's rows, and returns how many records are theirs. */
+/** Gives erased subscribers and accounts the pseudonyms that this batch is booked with, and returns how many records are theirs. */
 function expectBooked(
   rated: WalkedBatch & { decodeAt: DecodeAt; stored: StoredBatch },
   lane: Lane,
   key: BookedPseudonyms,
 ): number {
   const { booked, rows } = recordsOfErased(rated, rated.decodeAt, rated.stored, key);
-  key.expect(booked);
+  key.expect(booked, accountsOfErased(rated, rated.decodeAt, rated.stored, key));
   lane.subscribers.forgetMsisdns();
+  lane.accounts.forget();
   return rows.length;
 }
 

@@ -18,22 +18,29 @@ import {
 import { rewriteFile } from '../../platform/rewrite-file.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { eraseAtDispatch } from './erase-at-dispatch.ts';
-import { requireImsi, requireMsisdn } from './subscriber-number.ts';
+import { requireAccount, requireImsi, requireMsisdn } from './subscriber-number.ts';
 
 const FRESH_OCTETS = 32;
 
-type EraseOptions = KeyOptions & { who: string; why: string; dispatch?: string[] };
+type EraseOptions = KeyOptions & { who: string; why: string; dispatch?: string[]; account?: string[] };
+
+/** What is erased: a subscriber's numbers, and accounts. */
+interface Erased {
+  numbers: readonly string[];
+  accounts: readonly string[];
+}
 
 export function registerErase(subscriber: Command): void {
   subscriber
     .command('erase')
     .argument(
-      '<number...>',
+      '[number...]',
       'the subscriber’s MSISDN, and after it the IMSI, or any other digits that records may have named',
     )
     .description(
       'make a subscriber’s pseudonym irrecoverable: what is booked stays, and can no longer be traced to the subscriber',
     )
+    .option('--account <id...>', 'accountId of flow records: the account’s counters can no longer be traced to it')
     .requiredOption('--who <name>', 'who erases')
     .requiredOption('--why <text>', 'the reason, without anything that identifies the subscriber')
     .option('-c, --config <file>', 'the configuration that names the store and the key’s file')
@@ -49,6 +56,7 @@ Examples:
   $ zerorate subscriber erase 999001960785 999990001960785 --who dpo --why "request 4711" --config zerorate.yaml
   $ zerorate subscriber erase 999001960785 --who dpo --why "request 4711" --store ./zerorate-data
   $ zerorate subscriber erase 999001960785 --who dpo --why "request 4711" --config zerorate.yaml --dispatch dispatch.yaml
+  $ zerorate subscriber erase 999001960785 --account B-20417 --who dpo --why "request 4711" --config zerorate.yaml
 
 A running dispatch server is asked through its operator interface, and ends the subscriber's sessions; of a stopped one the data directory
 is rewritten. Name every dispatch server: once the key is rewritten its entries cannot be found by the number.
@@ -62,7 +70,8 @@ erased, too. With several stores under one key run it with the configuration of 
 }
 
 async function erase(written: readonly string[], options: EraseOptions): Promise<void> {
-  const { who, why } = options;
+  const { who, why, account: accounts = [] } = options;
+  if (written.length + accounts.length === 0) throw new ConfigError('name an MSISDN, or an account with --account');
   const {
     msisdn: forms,
     pseudonymKey,
@@ -70,8 +79,11 @@ async function erase(written: readonly string[], options: EraseOptions): Promise
     store: storeConfig,
   } = readKeyConfig(options, { withStore: true });
   const numbers = written.map((number, at) => (at === 0 ? requireMsisdn(number, forms) : requireImsi(number)));
-  if ([who, why].some((text) => [...numbers, ...written].some((number) => text.includes(number)))) {
-    throw new ConfigError('--who and --why are kept: leave the number out of them, and name the request instead');
+  accounts.forEach(requireAccount);
+  if ([who, why].some((text) => [...numbers, ...written, ...accounts].some((own) => text.includes(own)))) {
+    throw new ConfigError(
+      '--who and --why are kept: leave the number and the account out of them, and name the request instead',
+    );
   }
   if (pseudonymKey !== null && pseudonymKeyFile === null) throw new ConfigError(FROM_VARIABLE);
   const { store } = await openForBooking(storeConfig, { create: false });
@@ -80,10 +92,10 @@ async function erase(written: readonly string[], options: EraseOptions): Promise
     const current = parsePseudonymKey(await readFile(file, 'utf8'), file);
     requireUsable(await compareKeyHistory(store, current.history));
     const before = new PseudonymKey(current.generations);
-    for (const dispatch of options.dispatch ?? []) {
+    for (const dispatch of numbers.length === 0 ? [] : (options.dispatch ?? [])) {
       process.stdout.write(`${await eraseAtDispatch(dispatch, numbers, before)}\n`);
     }
-    const { key, isErased } = await eraseFromFile(file, store, numbers, { who, why });
+    const { key, isErased } = await eraseFromFile(file, store, { numbers, accounts }, { who, why });
     await bookKeyHistory(store, key.history, systemClock.nowMs());
     process.stdout.write(isErased ? report(file, key.history.length - 1) : ALREADY);
   } finally {
@@ -95,7 +107,7 @@ async function erase(written: readonly string[], options: EraseOptions): Promise
 async function eraseFromFile(
   file: string,
   store: Store,
-  numbers: readonly string[],
+  { numbers, accounts }: Erased,
   by: { who: string; why: string },
 ): Promise<{ key: StoredPseudonymKey; isErased: boolean }> {
   let stored: StoredPseudonymKey | undefined;
@@ -108,6 +120,11 @@ async function eraseFromFile(
       // Of an erased number only what was booked since can be another subscriber's.
       if (key.isErased(number) && !(await hasBookings(store, key.pseudonymOf(number)))) continue;
       key = key.erased(number, randomBytes(FRESH_OCTETS));
+      isErased = true;
+    }
+    for (const accountId of accounts) {
+      if (key.isAccountErased(accountId) && !(await hasBookings(store, key.pseudonymOfAccount(accountId)))) continue;
+      key = key.accountErased(accountId, randomBytes(FRESH_OCTETS));
       isErased = true;
     }
     if (!isErased) return null;

@@ -1,5 +1,6 @@
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { type MsisdnForms, msisdnFault, normalMsisdn } from '../../rating/record/msisdn.ts';
+import { isAccountId } from '../../rating/record/validate.ts';
 import { isSubscriberNumber } from '../../rating/subscribers.ts';
 
 /** The MSISDN in normal form. Throws a ConfigError, which does not repeat what may be a subscriber's number. */
@@ -13,4 +14,9 @@ export function requireMsisdn(text: string, forms: MsisdnForms): string {
 export function requireImsi(text: string): string {
   if (isSubscriberNumber(text)) return text;
   throw new ConfigError('an IMSI is 1 to 15 digits, without spaces');
+}
+
+/** An account as flow records name it. Throws a ConfigError, which does not repeat it. */
+export function requireAccount(text: string): void {
+  if (!isAccountId(text)) throw new ConfigError('an account is 1 to 64 printable ASCII characters, without spaces');
 }

@@ -10,7 +10,7 @@ export function formatRun({ read, batches, records, keyMismatches }: RunTotals):
     `${counted(read, 'record')} read in ${counted(batches, 'batch', 'batches')}: ${grouped(records.charged)} charged, ` +
     `${grouped(records.not_sponsored)} not sponsored, ${counted(records.duplicate, 'duplicate')}, ${grouped(records.rejected)} rejected`;
   if (keyMismatches === 0) return line;
-  return `${line}\n${counted(keyMismatches, 'record')} ${keyMismatches === 1 ? 'was' : 'were'} not keyed by the MSISDN`;
+  return `${line}\n${counted(keyMismatches, 'record')} ${keyMismatches === 1 ? 'was' : 'were'} not keyed by the MSISDN or account`;
 }
 
 interface Owed {

@@ -16,7 +16,7 @@ export function batchLog(
       const times = { durationMs: tenths(durationMs), waitedMs: tenths(waitedMs) };
       logger.debug({ ...batchFields(place), ...published, ...times, records }, 'booked');
       if (keyMismatches === 0) return;
-      logger.warn({ ...batchFields(place), keyMismatches }, 'records are not keyed by their MSISDN');
+      logger.warn({ ...batchFields(place), keyMismatches }, 'records are not keyed by their MSISDN or account');
     },
     onPublished(published) {
       logger.debug(published, 'published quota updates that waited');

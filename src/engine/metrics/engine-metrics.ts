@@ -72,7 +72,10 @@ export class EngineMetrics implements EngineEvents {
     this.#windowRecords = gauge('duplicate_window_records', 'records that the window of duplicates reaches back', [
       'lane',
     ]);
-    this.#keyMismatches = counter('key_mismatches_total', 'records whose Kafka key is not their MSISDN');
+    this.#keyMismatches = counter(
+      'key_mismatches_total',
+      'records whose Kafka key is neither their MSISDN nor their account',
+    );
     this.#lostOffsets = counter('lost_offsets_total', 'offsets booked as lost, because of --accept-gap', ['reason']);
     this.#lastBatch = gauge('last_batch_timestamp_seconds', 'when the last batch was booked, Unix time');
     gauge('engine_info', 'the program', ['version']).set({ version: ENGINE_VERSION }, 1);

@@ -3,6 +3,7 @@ import { decodingAt } from '../../journal/evidence/decoding-at.ts';
 import type { BatchRow, WalkedBatch } from '../../journal/evidence/evidence.ts';
 import { factsByBatch } from '../../journal/evidence/facts-by-batch.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
+import { ConfigError } from '../../platform/config/config-error.ts';
 import type { Sponsor } from '../../rating/catalogue.ts';
 import { RECYCLED } from '../../rating/lane.ts';
 import { NO_FACTS, type Rules } from '../../rating/rules.ts';
@@ -17,6 +18,7 @@ import { ReadLane } from './read-lane.ts';
 import { applicationIndexes, type ReratingWatch, refuseOtherAccounts, refuseTornPeriods, sponsorIn } from './rerate.ts';
 import { LEFT_OUT } from './rerate-lane.ts';
 import { readAgain, sourceFault, takeCurrentCharges } from './source-batch.ts';
+import { readUnratable, type Unratable } from './unratable-plans.ts';
 
 /** Records, and their octets. */
 export interface UsageCount {
@@ -63,7 +65,8 @@ export async function rerateFromSource(
   const withRecords = needed.filter(({ gapReason }) => gapReason === '');
   const own = withRecords.filter(({ lane }) => source.hasLane(lane));
   const others = withRecords.filter(({ lane }) => !source.hasLane(lane));
-  const rerating = new Rerating(store, rules, selection, source, watch, own);
+  const unratable = await readUnratable(store, rules.catalogue.canonicalJson, selection.range);
+  const rerating = new Rerating(store, rules, selection, source, watch, own, unratable);
   await rerating.run(own.filter(({ topic }) => !isRecycled(topic)));
   return rerating.result([...new Set(others.map(({ lane }) => lane))]);
 }
@@ -76,6 +79,8 @@ class Rerating {
   readonly #source: BookedSource;
   readonly #watch: ReratingWatch;
   readonly #factsOf: ReturnType<typeof factsByBatch>;
+  /** Of applications that charge rows alone cannot rate again, by id. */
+  readonly #unratable: ReadonlyMap<string, Unratable>;
   readonly #lanes = new Map<string, ReadLane>();
   /** The records of one batch, and by row their BOOKED_AS, and LEFT_OUT. */
   readonly #charges: CurrentCharges;
@@ -95,6 +100,7 @@ class Rerating {
     source: BookedSource,
     watch: ReratingWatch,
     batches: readonly BatchRow[],
+    unratable: readonly Unratable[],
   ) {
     this.#store = store;
     this.#rules = rules;
@@ -103,6 +109,7 @@ class Rerating {
     this.#source = source;
     this.#watch = watch;
     this.#factsOf = factsByBatch(source.evidence);
+    this.#unratable = new Map(unratable.map((one) => [one.applicationId, one]));
     const capacity = batches.reduce((most, { numbers }) => Math.max(most, numbers.records_read), 1);
     this.#charges = new CurrentCharges(capacity);
     this.#bookedAs = new Uint8Array(capacity);
@@ -189,12 +196,26 @@ class Rerating {
       await readCurrentCharges(this.#store, rowsOf(this.#selection), span, readFor, charges);
       charges.read = null;
       refuseOtherAccounts(charges, this.#rules.catalogue, this.#sponsor);
+      this.#refuseUnratable(topic);
       const { campaigns } = await this.#factsOf(batch);
       const rules = this.#rules.with({ ...NO_FACTS, campaigns });
       lane.rating.rate(charges, () => rules);
       this.#left.fill(LEFT_OUT.none, 0, charges.records.count);
       this.#recycledRecords += numbers.records_not_sponsored;
       this.#take(lane);
+    }
+  }
+
+  /** Throws a ConfigError where recycled records, which are in no source, would have to say more than their rows keep. */
+  #refuseUnratable(topic: string): void {
+    const { records, names, applicationName, isInRange } = this.#charges;
+    for (let row = 0; row < records.count; row++) {
+      const found = this.#unratable.get(names.list[applicationName[row]]);
+      if (found === undefined || isInRange[row] === 0) continue;
+      throw new ConfigError(
+        `${topic} has recycled records, which are in no source: ${found.reason}. Reverse the recycling (\`rejections reverse\`), ` +
+          'and recycle the records again afterwards with other sequence numbers',
+      );
     }
   }
 

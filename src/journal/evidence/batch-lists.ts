@@ -97,14 +97,35 @@ export function furtherQuotaKey(subscriber: string, quotaId: string, periodStart
   return `${quotaId} of ${subscriber} since day ${periodStart}`;
 }
 
-/** Reads the last six lists, a batch's moves of further quotas by `furtherQuotaKey`. */
-export function furtherQuotaList(lists: readonly Uint8Array[]): ReadonlyMap<string, FurtherQuotaMove> {
+/** The same with whose counter it is. */
+export interface FurtherQuotaRow extends FurtherQuotaMove {
+  /** Pseudonym of a subscriber or an account, 32 hex digits. */
+  subscriber: string;
+  quotaId: string;
+  /** Days since 1970-01-01. */
+  periodStart: number;
+}
+
+/** Reads the last six lists, a batch's moves of further quotas. */
+export function furtherQuotaRows(lists: readonly Uint8Array[]): FurtherQuotaRow[] {
   const [subscribers, quotaIds, ...numbers] = lists.slice(17);
   const [subscriber, version, periodStart, usedOctets, offset] = [subscribers, ...numbers].map(readerOf);
+  return texts(quotaIds).map((quotaId) => ({
+    subscriber: Buffer.from(subscriber.octets(PSEUDONYM_OCTETS)).toString('hex'),
+    quotaId,
+    periodStart: periodStart.uint16(),
+    version: version.uint32(),
+    usedOctets: usedOctets.uint64(),
+    offset: offset.uint64(),
+  }));
+}
+
+/** Returns the same by `furtherQuotaKey`. */
+export function furtherQuotaList(lists: readonly Uint8Array[]): ReadonlyMap<string, FurtherQuotaMove> {
   return new Map(
-    texts(quotaIds).map((quotaId) => [
-      furtherQuotaKey(Buffer.from(subscriber.octets(PSEUDONYM_OCTETS)).toString('hex'), quotaId, periodStart.uint16()),
-      { version: version.uint32(), usedOctets: usedOctets.uint64(), offset: offset.uint64() },
+    furtherQuotaRows(lists).map(({ subscriber, quotaId, periodStart, ...move }) => [
+      furtherQuotaKey(subscriber, quotaId, periodStart),
+      move,
     ]),
   );
 }

@@ -1,5 +1,7 @@
+import { isAccountCounter } from '../../rating/catalogue/further-quotas.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
+import { furtherQuotaRows } from './batch-lists.ts';
 import type { DecodeAt } from './decoding-at.ts';
 import type { StoredBatch, WalkedBatch } from './evidence.ts';
 
@@ -7,21 +9,24 @@ const PSEUDONYM_TEXT = /^~[0-9a-f]{32}$/;
 const BASE64 = 'base64:';
 
 /**
- * A pseudonym key that returns the booked pseudonyms of erased subscribers, which can no longer be computed. The pseudonyms
- * of all other subscribers are computed.
+ * A pseudonym key that returns the booked pseudonyms of erased subscribers and accounts, which can no longer be computed. The
+ * pseudonyms of all others are computed.
  */
 export class BookedPseudonyms extends PseudonymKey {
   readonly #erased = new Set<string>();
   /** The journal's pseudonyms of the current batch, by number. */
   #booked: ReadonlyMap<string, Buffer> = new Map();
+  /** The same by account. */
+  #accounts: ReadonlyMap<string, Buffer> = new Map();
 
   constructor({ generations }: PseudonymKey) {
     super(generations);
   }
 
-  /** Sets the pseudonyms of erased numbers from here on. */
-  expect(booked: ReadonlyMap<string, Buffer>): void {
+  /** Sets the pseudonyms of erased numbers, and accounts, from here on. */
+  expect(booked: ReadonlyMap<string, Buffer>, accounts: ReadonlyMap<string, Buffer> = new Map()): void {
     this.#booked = booked;
+    this.#accounts = accounts;
   }
 
   override pseudonymOf(number: string): Buffer {
@@ -29,6 +34,11 @@ export class BookedPseudonyms extends PseudonymKey {
     if (!this.isErased(number)) return pseudonym;
     this.#erased.add(pseudonym.toString('hex'));
     return this.#booked.get(number) ?? pseudonym;
+  }
+
+  override pseudonymOfAccount(accountId: string): Buffer {
+    const booked = this.#accounts.get(accountId);
+    return booked !== undefined && this.isAccountErased(accountId) ? booked : super.pseudonymOfAccount(accountId);
   }
 
   /** Returns a payload as computed now, with the pseudonyms of erased subscribers from the same places of `booked`. */
@@ -86,4 +96,32 @@ export function recordsOfErased(
     booked.set(read.servedMsisdn, Buffer.from(subscriber));
   }
   return { booked, rows, withoutRow };
+}
+
+/**
+ * Returns the pseudonyms that a batch's counters have of accounts that were erased since, by account: a counter names the record that it
+ * counted last.
+ */
+export function accountsOfErased(
+  { records }: Pick<WalkedBatch, 'records'>,
+  decodeAt: DecodeAt,
+  { lists }: StoredBatch,
+  key: PseudonymKey,
+): ReadonlyMap<string, Buffer> {
+  const booked = new Map<string, Buffer>();
+  if (key.generations.length === 1) return booked;
+  const counted = new Map(
+    furtherQuotaRows(lists)
+      .filter(({ quotaId }) => isAccountCounter(quotaId))
+      .map(({ offset, subscriber }) => [offset, subscriber]),
+  );
+  if (counted.size === 0) return booked;
+  for (const record of records) {
+    const subscriber = counted.get(record.offset);
+    if (subscriber === undefined) continue;
+    const read = readRecord(record, decodeAt(record.offset));
+    if ('reason' in read || read.accountId === null || !key.isAccountErased(read.accountId)) continue;
+    booked.set(read.accountId, Buffer.from(subscriber, 'hex'));
+  }
+  return booked;
 }

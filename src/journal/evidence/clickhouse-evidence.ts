@@ -8,7 +8,7 @@ import { BATCH_NUMBERS } from '../journal-block.ts';
 import { readKeptCatalogue } from '../kept-catalogues.ts';
 import { readLastClosings } from '../last-closings.ts';
 import { readRowBinary } from '../row-binary.ts';
-import type { BatchRow, JournalEvidence, LaneState, NewestCounter, StoredBatch } from './evidence.ts';
+import type { BatchRow, JournalEvidence, LaneState, NewestCounter, SplitAccount, StoredBatch } from './evidence.ts';
 import { StoredBatches } from './stored-batches.ts';
 
 /** A journal in ClickHouse for its checks, as of the first call of `batches`. */
@@ -111,6 +111,23 @@ export class ClickHouseEvidence implements JournalEvidence {
       planId: reader.text(),
       periodStart: reader.uint16(),
       usedOctets: reader.uint64(),
+    }));
+  }
+
+  async *splitAccounts(): AsyncIterable<SplitAccount> {
+    // No alias has the name of a column: ClickHouse would put it in the column's place everywhere.
+    const stream = await this.#store.stream(
+      'SELECT lower(hex(who)), quota, day, arrayStringConcat(lanes, char(10)) FROM (' +
+        'SELECT moved.subscriber AS who, toString(moved.quota_id) AS quota, toUInt16(moved.period_start) AS day, ' +
+        "arraySort(groupUniqArray(toString(lane))) AS lanes FROM journal ARRAY JOIN further_quotas AS moved WHERE kind = 'batch' " +
+        "AND endsWith(moved.quota_id, ':account') GROUP BY who, quota, day HAVING length(lanes) > 1) ORDER BY quota, day, who " +
+        'FORMAT RowBinary',
+    );
+    yield* readRowBinary(stream, (reader) => ({
+      holder: reader.text(),
+      quotaId: reader.text(),
+      periodStart: reader.uint16(),
+      lanes: reader.text().split('\n'),
     }));
   }
 }

@@ -67,6 +67,8 @@ export interface JournalEvidence {
   seenByEarlier(batch: BatchRow): AsyncIterable<RestoredIdentities>;
   /** Returns for each subscriber and plan the counters of its newest period. A subscriber in two lanes has one for each. */
   newestCounters(): AsyncIterable<NewestCounter>;
+  /** Returns the counters of quotas by account that moved in several lanes in one period. */
+  splitAccounts(): AsyncIterable<SplitAccount>;
 }
 
 export interface NewestCounter {
@@ -75,4 +77,15 @@ export interface NewestCounter {
   planId: string;
   periodStart: number;
   usedOctets: number;
+}
+
+/** An account, or a subscriber without one, whose records were counted in several lanes. */
+export interface SplitAccount {
+  /** Pseudonym, 32 hex digits. */
+  holder: string;
+  quotaId: string;
+  /** Days since 1970-01-01. */
+  periodStart: number;
+  /** Ascending. */
+  lanes: string[];
 }

@@ -6,6 +6,7 @@ const HIDDEN_FIELDS = new Set([
   'msisdn',
   'servedImsi',
   'imsi',
+  'accountId',
   'terminalIp',
   'payload',
   'password',

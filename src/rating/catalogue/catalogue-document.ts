@@ -1,6 +1,6 @@
 import { IANAZone } from 'luxon';
 import * as z from 'zod';
-import { IDENTIFICATIONS, MATCH_POLICIES, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
+import { IDENTIFICATIONS, MATCH_POLICIES, QUOTA_HOLDERS, SETTLEMENT_DAYS, STATISTICS_PERIODS } from '../catalogue.ts';
 import { CONTENT_TYPES } from '../flow-record.ts';
 import { MAX_TEXT_LENGTH } from '../record/validate.ts';
 import { campaignSchema } from './campaign-document.ts';
@@ -262,7 +262,17 @@ const quotaSchema = z.strictObject({
     .string()
     .refine(isZone, { error: 'expected an IANA time zone, as Asia/Shanghai or UTC' })
     .describe('IANA name of the time zone that its periods begin in.'),
-  quotaOctets: z.int().min(0).describe('Sponsored octets per subscriber and period, under all of the plans together.'),
+  /** Absent stays absent, as above. */
+  per: z
+    .enum(QUOTA_HOLDERS)
+    .optional()
+    .describe(
+      'Whose use it counts: subscriber, or account: all SIMs whose flow records have the same accountId together; a record without one counts for its subscriber. Absent: subscriber.',
+    ),
+  quotaOctets: z
+    .int()
+    .min(0)
+    .describe('Sponsored octets per subscriber, or account, and period, under all of the plans together.'),
   notifyAt: furtherNotifyAt,
   plans: z.array(z.string()).min(1).describe('Ids of the plans that count in it, of the sponsor’s applications.'),
 });

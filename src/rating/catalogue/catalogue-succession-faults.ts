@@ -1,15 +1,17 @@
-import type { CatalogueTerms, Plan } from '../catalogue.ts';
+import type { CatalogueTerms, FurtherQuota, Plan } from '../catalogue.ts';
 import type { CatalogueDocument, CatalogueFault } from './catalogue-document.ts';
+import { groupOfCounter } from './further-quotas.ts';
 
 /**
  * What counters count, by the id of a plan or of a group of plans: what all of its versions have in common, whichever catalogue
- * they are in. A plan has an application, a group a sponsor.
+ * they are in. A plan has an application, a group a sponsor and whose use it counts.
  */
 export type CountedPlans = ReadonlyMap<string, Counted[1]>;
 
 type Counted = [
   id: string,
-  counted: Pick<Plan, 'period' | 'timeZone'> & ({ application: string } | { sponsor: string }),
+  counted: Pick<Plan, 'period' | 'timeZone'> &
+    ({ application: string } | ({ sponsor: string } & Pick<FurtherQuota, 'per'>)),
 ];
 
 export function countedPlans({
@@ -23,8 +25,8 @@ export function countedPlans({
   });
   // A window counts by the period in its name, and in its plan's time zone.
   const groups = furtherQuotas.filter(({ application }) => application < 0);
-  const ofGroups = groups.map(({ id, period, timeZone, sponsor }): Counted => {
-    return [id, { sponsor: sponsors[sponsor].id, period, timeZone }];
+  const ofGroups = groups.map(({ id, period, timeZone, sponsor, per }): Counted => {
+    return [groupOfCounter(id), { sponsor: sponsors[sponsor].id, period, timeZone, per }];
   });
   return new Map([...ofPlans, ...ofGroups]);
 }
@@ -35,7 +37,10 @@ export function successionFaults({ plans, quotas = [] }: CatalogueDocument, befo
     changesOf(plan.id, plan, before).map(({ field, message }) => ({ path: ['plans', i, field], message })),
   );
   const ofQuotas = quotas.flatMap((quota, i) =>
-    changesOf(quota.id, quota, before).map(({ field, message }) => ({ path: ['quotas', i, field], message })),
+    changesOf(quota.id, { ...quota, per: quota.per ?? 'subscriber' }, before).map(({ field, message }) => ({
+      path: ['quotas', i, field],
+      message,
+    })),
   );
   return [...ofPlans, ...ofQuotas];
 }

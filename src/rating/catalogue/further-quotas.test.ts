@@ -67,8 +67,15 @@ test('windows and groups are compiled alike, and a plan knows the versions that 
   const of2026 = { effectiveFromMs: Date.UTC(2026, 0, 1), effectiveToMs: Number.POSITIVE_INFINITY };
   const ofChat = { version: 1, sponsor: 0, application: 0, timeZone: 'Africa/Johannesburg', ...of2026 };
   expect(furtherQuotas).toEqual([
-    { ...ofChat, id: 'chat-month:day', period: 'day', quotaOctets: 300, notifyAtBasisPoints: [] },
-    { ...ofChat, id: 'chat-month:week', period: 'week', quotaOctets: 900, notifyAtBasisPoints: [5000] },
+    { ...ofChat, id: 'chat-month:day', period: 'day', per: 'subscriber', quotaOctets: 300, notifyAtBasisPoints: [] },
+    {
+      ...ofChat,
+      id: 'chat-month:week',
+      period: 'week',
+      per: 'subscriber',
+      quotaOctets: 900,
+      notifyAtBasisPoints: [5000],
+    },
     expect.objectContaining({ id: 'acme-all', version: 1, application: -1, effectiveToMs: Date.UTC(2026, 0, 1) }),
     expect.objectContaining({ id: 'acme-all', version: 2, sponsor: 0, quotaOctets: 4000, ...of2026 }),
   ]);
@@ -139,6 +146,18 @@ test.each<[string, string, string, string]>([
     '55: quotas[1].period: week differs from month in version 1 of quota acme-all (quotas[0]): all versions of a quota share one counter, so give this one a new id',
   ],
   [
+    'versions of which one counts by account',
+    'timeZone: UTC\n    quotaOctets: 4000',
+    'timeZone: UTC\n    per: account\n    quotaOctets: 4000',
+    '57: quotas[1].per: account differs from subscriber in version 1 of quota acme-all (quotas[0]): all versions of a quota share one counter, so give this one a new id',
+  ],
+  [
+    'a quota of a household',
+    'quotaOctets: 4000',
+    'per: household\n    quotaOctets: 4000',
+    '57: quotas[1].per: expected one of subscriber, account, got "household"',
+  ],
+  [
     'a window without a quota',
     'quotaOctets: 300',
     'quotaOctets: null',
@@ -171,6 +190,20 @@ describe('a catalogue that takes over from another', () => {
     );
   });
 
+  test('keeps whose use a quota counts, and may say what it means without a word', () => {
+    const withPer = (per: string) => CATALOGUE.replaceAll('timeZone: UTC', `timeZone: UTC\n    per: ${per}`);
+    expect(faultsOf(withPer('subscriber'))).toEqual([]);
+    const differs = (from: string, to: string) =>
+      `${to} differs from ${from}, which quota acme-all has counted by until now: all versions of a quota share one counter, so give this one a new id`;
+    expect(faultsOf(withPer('account'))).toEqual([
+      `c.yaml:48: quotas[0].per: ${differs('subscriber', 'account')}`,
+      `c.yaml:58: quotas[1].per: ${differs('subscriber', 'account')}`,
+    ]);
+    const byAccount = countedPlans(catalogueOf(withPer('account')));
+    const { faults = [] } = parseCatalogue(CATALOGUE, 'c.yaml', byAccount);
+    expect(faults.map(({ message }) => message)).toEqual(Array(2).fill(differs('account', 'subscriber')));
+  });
+
   test('gives no plan the id of a quota, and no quota that of a plan', () => {
     const swapped = CATALOGUE.replaceAll('acme-all', 'x')
       .replaceAll('maps-day', 'acme-all')
@@ -191,6 +224,13 @@ test('what differs is named by quota and field', () => {
   const old = catalogueOf(CATALOGUE);
   expect(compareCatalogues(old, catalogueOf(other))).toEqual([
     { ...of, change: 'changed', field: 'quotaOctets', before: 4000, after: 4500 },
+  ]);
+  const zone = 'timeZone: UTC\n';
+  const byAccount = catalogueOf(CATALOGUE.replaceAll(zone, `${zone}    per: account\n`));
+  const moved = { change: 'changed', field: 'per', before: undefined, after: 'account' };
+  expect(compareCatalogues(old, byAccount)).toEqual([
+    { ...of, part: 'quota acme-all version 1', ...moved },
+    { ...of, ...moved },
   ]);
   const fewer = catalogueOf(CATALOGUE.replace('[maps-day, chat-month]', '[maps-day]'));
   expect(compareCatalogues(old, fewer)).toEqual([

@@ -1,9 +1,26 @@
-import type { FurtherQuota } from '../catalogue.ts';
+import type { FurtherQuota, QuotaHolder } from '../catalogue.ts';
 import type { CatalogueDocument, CatalogueFault, PlanDocument, QuotaDocument } from './catalogue-document.ts';
 
 /** Returns the id of a plan's window: no id of a plan or a group has a colon. */
 function windowId(planId: string, period: FurtherQuota['period']): string {
   return `${planId}:${period}`;
+}
+
+const BY_ACCOUNT = ':account';
+
+/** Returns the name of a group's counters. By account it is another name, so that readers of counters and quota updates see whose they are. */
+function groupCounterId(quotaId: string, per: QuotaHolder): string {
+  return per === 'account' ? `${quotaId}${BY_ACCOUNT}` : quotaId;
+}
+
+/** Returns whether counters of this name are of accounts. */
+export function isAccountCounter(counterId: string): boolean {
+  return counterId.endsWith(BY_ACCOUNT);
+}
+
+/** Returns the id of the group that counters of this name are of. */
+export function groupOfCounter(counterId: string): string {
+  return isAccountCounter(counterId) ? counterId.slice(0, -BY_ACCOUNT.length) : counterId;
 }
 
 /** The further quotas of a catalogue, and by plan the indexes of those that count what it sponsors. */
@@ -31,6 +48,7 @@ export function compileFurtherQuotas(
           ...common,
           id: windowId(id, period),
           period,
+          per: 'subscriber',
           quotaOctets,
           notifyAtBasisPoints: notifyAt,
         }) - 1,
@@ -51,15 +69,16 @@ export function compileFurtherQuotas(
 }
 
 function compileGroup(quota: QuotaDocument, sponsor: number): FurtherQuota {
-  const { id, version, period, timeZone, quotaOctets, notifyAt = [] } = quota;
+  const { id, version, period, timeZone, per = 'subscriber', quotaOctets, notifyAt = [] } = quota;
   return {
-    id,
+    id: groupCounterId(id, per),
     version,
     sponsor,
     application: -1,
     ...datesOf(quota),
     period,
     timeZone,
+    per,
     quotaOctets,
     notifyAtBasisPoints: notifyAt,
   };
@@ -126,6 +145,9 @@ function memberFaults({ sponsors, applications, plans, quotas = [] }: CatalogueD
   });
 }
 
+/** What all versions of a group have in common; without `per` it counts by subscriber. */
+const COUNTED_BY = ['sponsor', 'period', 'timeZone', 'per'] as const;
+
 /** Versions of a group that cannot share its counter, end before they begin, or count a record twice. */
 function versionFaults(quotas: readonly QuotaDocument[]): CatalogueFault[] {
   const first = new Map<string, number>();
@@ -141,14 +163,13 @@ function versionFaults(quotas: readonly QuotaDocument[]): CatalogueFault[] {
       first.set(id, i);
       return [];
     }
-    const unlike = (['sponsor', 'period', 'timeZone'] as const)
-      .filter((field) => quota[field] !== quotas[before][field])
-      .map((field) => ({
-        path: ['quotas', i, field],
-        message:
-          `${quota[field]} differs from ${quotas[before][field]} in version ${quotas[before].version} of quota ${id} ` +
-          `(quotas[${before}]): all versions of a quota share one counter, so give this one a new id`,
-      }));
+    const termOf = (field: (typeof COUNTED_BY)[number], at: number) => quotas[at][field] ?? 'subscriber';
+    const unlike = COUNTED_BY.filter((field) => termOf(field, i) !== termOf(field, before)).map((field) => ({
+      path: ['quotas', i, field],
+      message:
+        `${termOf(field, i)} differs from ${termOf(field, before)} in version ${quotas[before].version} of quota ${id} ` +
+        `(quotas[${before}]): all versions of a quota share one counter, so give this one a new id`,
+    }));
     const met = quotas.findIndex((other, at) => {
       if (at >= i || other.id !== id) return false;
       const { effectiveFromMs, effectiveToMs } = datesOf(other);

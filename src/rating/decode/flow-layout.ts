@@ -1,4 +1,4 @@
-import { WITH_IDENTITIES, WITH_NETWORK, WITHOUT_IDENTITIES } from '../kernel/regions.ts';
+import { WITH_ACCOUNT, WITH_IDENTITIES, WITH_NETWORK, WITHOUT_IDENTITIES } from '../kernel/regions.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 
 const LAYOUT = [
@@ -30,10 +30,12 @@ const NETWORK = [
   'detectedApplication null|string',
   'detectedBy null|string',
 ];
-const WHOLE = [...LAYOUT, ...IDENTITIES, ...NETWORK];
+const ACCOUNT = ['accountId null|string'];
+const WHOLE = [...LAYOUT, ...IDENTITIES, ...NETWORK, ...ACCOUNT];
 /** Layouts of the flow record's schema, and of what it was before there were the fields at its end. */
 const LAYOUTS: ReadonlyMap<string, FlowLayout> = new Map([
-  [String(WHOLE), WITH_NETWORK],
+  [String(WHOLE), WITH_ACCOUNT],
+  [String([...LAYOUT, ...IDENTITIES, ...NETWORK]), WITH_NETWORK],
   [String([...LAYOUT, ...IDENTITIES]), WITH_IDENTITIES],
   [String(LAYOUT), WITHOUT_IDENTITIES],
 ]);
@@ -45,7 +47,7 @@ export const DATUM_FIELDS = WHOLE.map((field) => {
 });
 
 /** How datums are laid out that the kernel can read: as the flow record's schema has it, or as earlier versions had it. */
-export type FlowLayout = typeof WITH_NETWORK | typeof WITH_IDENTITIES | typeof WITHOUT_IDENTITIES;
+export type FlowLayout = typeof WITH_ACCOUNT | typeof WITH_NETWORK | typeof WITH_IDENTITIES | typeof WITHOUT_IDENTITIES;
 
 /** Returns the layout of a schema's datums; null for one that the kernel does not read. `names`: what its fields are read as. */
 export function flowLayoutOf({ fields }: AvroRecord, names: readonly (string | null)[]): FlowLayout | null {

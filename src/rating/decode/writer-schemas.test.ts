@@ -72,6 +72,7 @@ const NULL_TEXTS = new Set([
   'trackingArea',
   'detectedApplication',
   'detectedBy',
+  'accountId',
 ]);
 const NULLABLE = new Set([...NULL_TEXTS, 'ratingGroup', 'serviceIdentifier', 'ratType']);
 
@@ -154,6 +155,7 @@ const drawn = fc.record({
     trackingArea: fc.option(fc.constantFrom('26201-00af', '310410-00af01')),
     detectedApplication: fc.option(fc.string({ maxLength: 9 })),
     detectedBy: fc.option(fc.constantFrom('sni', 'dns', 'dpi')),
+    accountId: fc.option(fc.constantFrom('B-17', '999000000001')),
     uplinkOctets: fc.nat(2 ** 47),
     startTime: fc.nat(2 ** 31).map((s) => Date.UTC(2026, 0, 1) + s),
   }),

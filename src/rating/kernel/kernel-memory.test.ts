@@ -41,7 +41,7 @@ import {
   TEXT_ENTRIES,
   TEXT_OCTETS,
   TEXTS,
-  WITH_NETWORK,
+  WITH_ACCOUNT,
 } from './regions.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flow-record.avsc', 'utf8'));
@@ -63,13 +63,14 @@ const RECORD = testRecord({
   trackingArea: '26201-00af',
   detectedApplication: 'chat',
   detectedBy: 'sni',
+  accountId: 'B-17',
 });
 const WELL: Readonly<Record<number, Buffer>> = {
-  [WITH_NETWORK]: type.toBuffer(RECORD),
+  [WITH_ACCOUNT]: type.toBuffer(RECORD),
   [JSON_OBJECT]: Buffer.from(JSON.stringify(RECORD)),
   [CSV_CELLS]: Buffer.from(DATUM_FIELDS.map(({ name }) => RECORD[name as keyof FlowRecord] ?? '').join(',')),
 };
-const LAYOUTS = [WITH_NETWORK, JSON_OBJECT, CSV_CELLS] as const;
+const LAYOUTS = [WITH_ACCOUNT, JSON_OBJECT, CSV_CELLS] as const;
 
 /** Good records, and such as end early, have octets replaced, or are octets at random. */
 const hostile = (layout: number) =>
@@ -117,7 +118,7 @@ function readAt(
   place: number,
   row: number,
   filling: number,
-  layout: number = WITH_NETWORK,
+  layout: number = WITH_ACCOUNT,
 ): boolean {
   octets.fill(filling, INPUT, INPUT + INPUT_OCTETS + SLACK_OCTETS);
   octets.set(datum, place);

@@ -5,7 +5,7 @@
 
 /** Records that one call decodes: columns of so many stay in the processor's first cache. */
 export const ROWS = 256;
-/** Longer than any datum in plain layout: 13 texts of 256 octets, and the numbers. */
+/** Longer than any datum in plain layout: 14 texts of 256 octets, and the numbers. */
 export const MAX_DATUM_OCTETS = 4096;
 /** Octets of the records of one call. */
 export const INPUT_OCTETS = 131_072;
@@ -25,7 +25,7 @@ export const CONTENT_CODES = 8;
 /** Ways of detection, and 0 for none. */
 export const DETECTION_CODES = 4;
 /** Fields of a flow record, numbered in the order of a datum. */
-export const FIELDS = 26;
+export const FIELDS = 27;
 /** A field's name and the quote after it. */
 export const FIELD_NAME_BYTES = 40;
 
@@ -72,7 +72,8 @@ export const ASP_TEXT = SPONSOR_TEXT + U32;
 export const SERVING_PLMN_TEXT = ASP_TEXT + U32;
 export const TRACKING_AREA_TEXT = SERVING_PLMN_TEXT + U32;
 export const DETECTED_TEXT = TRACKING_AREA_TEXT + U32;
-export const RAT_TYPE = DETECTED_TEXT + U32;
+export const ACCOUNT_TEXT = DETECTED_TEXT + U32;
+export const RAT_TYPE = ACCOUNT_TEXT + U32;
 export const RATING_GROUP = RAT_TYPE + U32;
 export const SERVICE_IDENTIFIER = RATING_GROUP + U32;
 export const REMOTE_PORT = SERVICE_IDENTIFIER + U32;
@@ -106,8 +107,14 @@ export const WITH_IDENTITIES = 1;
 /** `LAYOUT` of a line: an object in JSON, and cells of CSV in the order of COLUMN_FIELDS. */
 export const JSON_OBJECT = 2;
 export const CSV_CELLS = 3;
-/** `LAYOUT` of a whole datum: with the fields of the network behind the identities. */
+/** `LAYOUT` of a datum with the fields of the network behind the identities, and of a whole one: with the account behind them. */
 export const WITH_NETWORK = 4;
+export const WITH_ACCOUNT = 5;
+/** The longest account, in octets, all of them printable ASCII characters without a space. */
+export const MAX_ACCOUNT_OCTETS = 64;
+
+/** KEY_DIFFERS where the key is the record's account; 0: its MSISDN's digits, 1: neither. */
+export const KEY_IS_ACCOUNT = 2;
 
 /** Bits of FIELD_KINDS; without TEXT it is a whole number. */
 export const TEXT = 1;

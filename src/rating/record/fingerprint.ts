@@ -10,8 +10,9 @@ let at = 0;
 
 /**
  * A record as plain Avro writes it, in the layout of `schemas/flow-record.avsc`: one and the same whatever encoding carried
- * the record. The fields of the network at the end, and the identities before them, are left out where there are none: a record of
- * before there were any stays the same. The octets are good until the next call. Texts are within MAX_TEXT_LENGTH.
+ * the record. The account at the end, the fields of the network before it, and the identities before them, are left out where there
+ * are none, and none behind them: a record of before there were any stays the same. The octets are good until the next call. Texts are
+ * within MAX_TEXT_LENGTH.
  */
 export function canonicalDatum(record: FlowRecord): Uint8Array {
   at = 0;
@@ -35,12 +36,14 @@ export function canonicalDatum(record: FlowRecord): Uint8Array {
   writeLong(record.uplinkOctets);
   writeLong(record.downlinkOctets);
   const { sponsorIdentity, applicationServiceProviderIdentity } = record;
-  const hasNetwork = hasNetworkFields(record);
+  const hasAccount = record.accountId !== null;
+  const hasNetwork = hasAccount || hasNetworkFields(record);
   if (hasNetwork || sponsorIdentity !== null || applicationServiceProviderIdentity !== null) {
     writeOptional(sponsorIdentity, writeText);
     writeOptional(applicationServiceProviderIdentity, writeText);
   }
   if (hasNetwork) writeNetwork(record);
+  if (hasAccount) writeOptional(record.accountId, writeText);
   if (at > ROOM) throw new Error(`a record of ${at} octets was not validated`);
   return memory.subarray(0, at);
 }

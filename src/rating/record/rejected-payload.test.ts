@@ -50,6 +50,34 @@ test('an MSISDN that is rejected for its spelling has the pseudonym of its subsc
   }
 });
 
+test('an account does not survive, whether the record decodes, has its name misspelt, is cut behind it, or is no text', () => {
+  const account = fc.stringMatching(/^[A-Z][!-+\--:<-z~]{5,20}$/).filter((text) => !/['"{}]/.test(text));
+  fc.assert(
+    fc.property(
+      account,
+      fc.constantFrom('accountId', 'accountid', 'account_id'),
+      fc.nat(200),
+      (accountId, name, cut) => {
+        const whole = Buffer.from(
+          JSON.stringify({
+            [name]: accountId,
+            ...testRecord({ uplinkOctets: -1 }),
+            ...(name === 'accountId' && { accountId }),
+          }),
+        );
+        const at = whole.indexOf(JSON.stringify(accountId).slice(1, -1)) + accountId.length;
+        for (const bytes of [whole, whole.subarray(0, at + cut), Buffer.concat([whole, Buffer.of(0xff)])]) {
+          const payload = payloadOf(bytes);
+          const text = payload.startsWith('base64:')
+            ? Buffer.from(payload.slice(7), 'base64').toString('latin1')
+            : payload;
+          expect(text).not.toContain(accountId);
+        }
+      },
+    ),
+  );
+});
+
 test('a terminal’s address does not survive, whether the record decodes, is cut anywhere, or is no text', () => {
   const address = fc.oneof(fc.ipV4(), fc.ipV6()).filter((text) => text.length > 6);
   fc.assert(

@@ -1,12 +1,15 @@
 import { type Candidate, type Decoder, FLOW_RECORD_FIELDS } from '../flow-record.ts';
 import { parseIp } from '../ip-address.ts';
 import { isSubscriberNumber, type PseudonymKey } from '../subscribers.ts';
+import { meantField } from './field-names.ts';
 
 /** MSISDN and IMSI have 7 digits and more: any such run may be one. In UTF-16 a zero is between its digits. */
 const DIGIT_RUN = /\d(?:\0?\d){6,}/g;
 /** IPv4 the same way; IPv6 with a gap or in full: a time of day has two colons, too. */
 const ADDRESS = /(?:\d\0?){1,3}(?:\.\0?(?:\d\0?){1,3}){3}|[\da-f:]*::[\da-f:.]*|(?:[\da-f]{1,4}:){7}[\da-f]{1,4}/gi;
 const HIDDEN = '~hidden';
+/** An account in a text that cannot be decoded: the field's name, and its value up to the next quote, comma, brace or blank. */
+const NAMED_ACCOUNT = /(account[_-]?id["']?\s*[:=]\s*["']?)[^"',{}\s]+/gi;
 /** From September 2001 to October 2096: 13 digits, of which the first is 1 to 3. */
 const [FIRST_TIME_MS, END_TIME_MS] = [1e12, 4e12];
 /** Where `parseIp` writes an address that is only checked. */
@@ -15,8 +18,8 @@ const OWN_FIELDS = new Set<string>(FLOW_RECORD_FIELDS);
 
 /**
  * What is kept of a rejected record: its fields as JSON if it has any, otherwise its text, or `base64:` and its bytes where
- * they are no text. A subscriber's numbers are replaced by their pseudonyms, a terminal's address by `~hidden`; at most
- * `limitOctets` octets are kept.
+ * they are no text. A subscriber's numbers are replaced by their pseudonyms, a terminal's address and an account by
+ * `~hidden`; at most `limitOctets` octets are kept.
  */
 export function rejectedPayload(value: Uint8Array, decode: Decoder, key: PseudonymKey, limitOctets: number): string {
   const { candidate } = decode(value);
@@ -29,6 +32,7 @@ function fieldsPayload(fields: Candidate, key: PseudonymKey): string {
   const shown = Object.entries(fields).map(([name, value]): [string, unknown] => {
     if (name === 'servedImsi') return [name, value == null ? value : maskDigits(digitsOf(String(value)), key)];
     if (name === 'servedMsisdn') return [name, value == null ? value : mask(String(value), key)];
+    if (meantField(name)?.field === 'accountId') return [name, value == null ? value : HIDDEN];
     // These two are the carrier's.
     if (name === 'nodeId' && typeof value === 'string') return [name, maskNumbers(value, key)];
     if (name === 'remoteIp' && typeof value === 'string' && parseIp(value, scratch, 0)) return [name, value];
@@ -69,7 +73,7 @@ function bytesPayload(value: Uint8Array, key: PseudonymKey, limitOctets: number)
 }
 
 function maskText(text: string, key: PseudonymKey): string {
-  return maskNumbers(text.replace(ADDRESS, HIDDEN), key);
+  return maskNumbers(text.replace(NAMED_ACCOUNT, `$1${HIDDEN}`).replace(ADDRESS, HIDDEN), key);
 }
 
 function maskNumbers(text: string, key: PseudonymKey): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Candidate, FLOW_RECORD_FIELDS, NO_NETWORK_FIELDS } from '../flow-record.ts';
+import { type Candidate, FLOW_RECORD_FIELDS, NO_LATER_FIELDS } from '../flow-record.ts';
 import type { Reason } from '../outcome.ts';
 import { testRecord } from '../traffic.fixture.ts';
 import { MAX_TIME_MS, MIN_TIME_MS, PLAIN_LIMITS } from './record-limits.ts';
@@ -14,7 +14,7 @@ const NULLABLE = [
   'serviceIdentifier',
   'sponsorIdentity',
   'applicationServiceProviderIdentity',
-  ...Object.keys(NO_NETWORK_FIELDS),
+  ...Object.keys(NO_LATER_FIELDS),
 ];
 const REQUIRED = FLOW_RECORD_FIELDS.filter((name) => !NULLABLE.includes(name));
 const candidate = (fields: Candidate): Candidate => ({ ...testRecord(), ...fields });
@@ -35,6 +35,8 @@ describe('fields that are good', () => {
     ['PLMN, radio access and tracking area of EPS', { servingPlmn: '26201', ratType: 6, trackingArea: '26201-00af' }],
     ['those of 5GS', { servingPlmn: '310410', ratType: 255, trackingArea: '310410-00af01' }],
     ['a detected application', { detectedApplication: 'chat', detectedBy: 'dpi' }],
+    ['an account', { accountId: '!B-17~' }],
+    ['the longest account', { accountId: 'x'.repeat(64) }],
     ['an unknown field', { vendorField: { a: 1 } }],
   ])('%s', (_, fields) => {
     expect(validateFlowRecord(candidate(fields))).toMatchObject({ ...testRecord(), ...fields });
@@ -75,6 +77,10 @@ describe('fields that are not', () => {
     ['invalid_field', { detectedBy: 'SNI' }],
     ['invalid_field', { detectedBy: '' }],
     ['invalid_field', { detectedApplication: 'x'.repeat(257) }],
+    ...['', ' ', 'B 17', 'é', 'B\n', 'B\u007f', 'x'.repeat(65)].map(
+      (accountId) => ['invalid_field', { accountId }] as const,
+    ),
+    ['invalid_field', { accountId: 17 }],
     ['invalid_field', { remotePort: '443' }],
     ['invalid_field', { protocol: 256 }],
     ['invalid_field', { ratingGroup: 2 ** 31 }],
@@ -224,9 +230,12 @@ describe('names that are nearly a field’s', () => {
       detail: 'servedMsisdn is missing; did you mean servedMsisdn by served_msisdn?',
     });
   });
-  test.each(['vendorField', 'apn', 'terminalIp6', 'type', 'tag', 'id', '', 'x'.repeat(1000)])('%s passes', (name) => {
-    expect(validateFlowRecord(candidate({ [name]: 'x' }))).not.toHaveProperty('reason');
-  });
+  test.each(['vendorField', 'apn', 'terminalIp6', 'natType', 'type', 'tag', 'id', '', 'x'.repeat(1000)])(
+    '%s passes',
+    (name) => {
+      expect(validateFlowRecord(candidate({ [name]: 'x' }))).not.toHaveProperty('reason');
+    },
+  );
   test('beside the field another spelling of it is refused all the same', () => {
     expect(validateFlowRecord(candidate({ remote_ip: '10.0.0.1' }))).toMatchObject({ reason: 'invalid_field' });
   });

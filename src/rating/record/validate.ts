@@ -8,6 +8,7 @@ import {
   NULLABLE_FIELDS,
 } from '../flow-record.ts';
 import { parseIp } from '../ip-address.ts';
+import { MAX_ACCOUNT_OCTETS } from '../kernel/regions.ts';
 import type { Fault, Reason } from '../outcome.ts';
 import { isFieldName, meantField } from './field-names.ts';
 import { msisdnFault, normalMsisdn } from './msisdn.ts';
@@ -44,7 +45,15 @@ const TEXTS = [
   'trackingArea',
   'detectedApplication',
   'detectedBy',
+  'accountId',
 ];
+const ACCOUNT = new RegExp(`^[!-~]{1,${MAX_ACCOUNT_OCTETS}}$`);
+
+/** Whether a text can be a customer's account. */
+export function isAccountId(text: string): boolean {
+  return ACCOUNT.test(text);
+}
+
 /** Texts of a form of their own, and the form in words. */
 const FORMS: readonly (readonly [name: string, form: RegExp, inWords: string])[] = [
   ['servingPlmn', /^\d{5,6}$/, 'the 5 or 6 digits of a PLMN (MCC and MNC)'],
@@ -54,6 +63,7 @@ const FORMS: readonly (readonly [name: string, form: RegExp, inWords: string])[]
     'a tracking area: the digits of its PLMN, a hyphen, and its TAC in 4 or 6 lower-case hexadecimal digits',
   ],
   ['detectedBy', new RegExp(`^(${DETECTIONS.join('|')})$`), `one of ${DETECTIONS.join(', ')}`],
+  ['accountId', ACCOUNT, `1 to ${MAX_ACCOUNT_OCTETS} printable ASCII characters without a space`],
 ];
 const scratch = new Uint32Array(4);
 

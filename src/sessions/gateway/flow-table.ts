@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { NO_NETWORK_FIELDS } from '../../rating/flow-record.ts';
+import { NO_LATER_FIELDS } from '../../rating/flow-record.ts';
 import type { FlowMark } from '../protocol/flow-mark.ts';
 import { FlowMeter, type FlowUsage, type Mark } from './flow-meter.ts';
 import type { RecordDraft, StoredBearer } from './record-spool.ts';
@@ -203,6 +203,6 @@ function draftOf(ends: FlowEnds, bearer: StoredBearer, usage: FlowUsage): Record
     applicationServiceProviderIdentity: null,
     uplinkOctets: usage.uplinkOctets,
     downlinkOctets: usage.downlinkOctets,
-    ...NO_NETWORK_FIELDS,
+    ...NO_LATER_FIELDS,
   };
 }

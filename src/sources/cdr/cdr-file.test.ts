@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../platform/package-paths.ts';
-import { NO_NETWORK_FIELDS } from '../../rating/flow-record.ts';
+import { NO_LATER_FIELDS } from '../../rating/flow-record.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { FileEnding } from '../files/file-ending.ts';
 import { decodeMadeValue } from '../files/made-value.ts';
@@ -18,7 +18,7 @@ const flowsOf = (name: string) =>
   readFileSync(packagePath(`fixtures/cdr/${name}.ndjson`), 'utf8')
     .trim()
     .split('\n')
-    .map((line) => ({ ...NO_NETWORK_FIELDS, ...JSON.parse(line) }));
+    .map((line) => ({ ...NO_LATER_FIELDS, ...JSON.parse(line) }));
 const flows = flowsOf('pgw');
 /** As make.py has it. */
 const MAPPING: CdrMapping = {
@@ -72,7 +72,7 @@ describe('a file that another encoder wrote', () => {
     expect((await recordsOf(octets, 1000, 4096, { ...MAPPING, network: true })).records).toEqual(expected);
     for (const field of ['servingPlmn', 'ratType', 'trackingArea'])
       expect(new Set(expected.map((flow) => flow[field])).size).toBeGreaterThan(3);
-    const without = expected.map((flow) => ({ ...flow, ...NO_NETWORK_FIELDS }));
+    const without = expected.map((flow) => ({ ...flow, ...NO_LATER_FIELDS }));
     expect((await recordsOf(octets)).records).toEqual(without);
   });
 

@@ -129,7 +129,7 @@ describe('CSV that is none, or of other columns', () => {
     ],
     ['names in capitals', `${HEADER.toUpperCase()}\n`, /unknown columns "NODEID" \(did you mean "nodeId"\?\)/],
     ['a column of a vendor', `${HEADER},apn\n`, /unknown column "apn"; rename or remove it/],
-    ['a column without a name', `${HEADER},\n`, /no name for column 27/],
+    ['a column without a name', `${HEADER},\n`, /no name for column 28/],
     ['a column twice', `${HEADER},nodeId\n`, /names the column nodeId twice/],
     [
       'a column that must be',

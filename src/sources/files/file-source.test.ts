@@ -6,7 +6,7 @@ import avro from 'avsc';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogRecord } from '../../platform/kafka/log-record.ts';
 import type { AvroSchema } from '../../rating/decode-avro.ts';
-import { NO_NETWORK_FIELDS } from '../../rating/flow-record.ts';
+import { NO_LATER_FIELDS } from '../../rating/flow-record.ts';
 import type { SourceListener } from '../source.ts';
 import { type FileProgress, type FileSourceOptions, fileSource } from './file-source.ts';
 
@@ -162,7 +162,7 @@ describe('Avro', () => {
       serviceIdentifier: null,
     },
     ...{ uplinkOctets: 8, downlinkOctets: 9, sponsorIdentity: null, applicationServiceProviderIdentity: null },
-    ...NO_NETWORK_FIELDS,
+    ...NO_LATER_FIELDS,
   };
   const syncMarker = Buffer.from('0123456789abcdef');
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { type FlowRecord, NO_NETWORK_FIELDS } from '../../rating/flow-record.ts';
+import { type FlowRecord, NO_LATER_FIELDS } from '../../rating/flow-record.ts';
 import type { Fault } from '../../rating/outcome.ts';
 import { readRecord } from '../../rating/pipeline.ts';
 import { Terminals } from '../addresses/terminals.ts';
@@ -69,7 +69,7 @@ test('a flow from a terminal is uplink, one to it downlink', async () => {
     serviceIdentifier: null,
     sponsorIdentity: null,
     applicationServiceProviderIdentity: null,
-    ...NO_NETWORK_FIELDS,
+    ...NO_LATER_FIELDS,
   };
   expect(up).toEqual({
     ...common,

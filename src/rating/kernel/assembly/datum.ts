@@ -1,5 +1,6 @@
 // AssemblyScript. One datum in plain layout, from its octets into a row of the columns.
 import {
+  ACCOUNT_TEXT,
   ADDRESS,
   ASP_TEXT,
   CONTENT_CODES,
@@ -14,7 +15,9 @@ import {
   FINGERPRINT,
   HAS_NETWORK,
   KEY_DIFFERS,
+  KEY_IS_ACCOUNT,
   LIMITS,
+  MAX_ACCOUNT_OCTETS,
   MSISDN,
   NO_RAT_TYPE,
   NO_TEXT,
@@ -32,6 +35,7 @@ import {
   TAG_TEXT,
   TRACKING_AREA_TEXT,
   UPLINK,
+  WITH_ACCOUNT,
   WITH_NETWORK,
   WITHOUT_IDENTITIES,
 } from '../regions';
@@ -50,6 +54,7 @@ import {
   wholeOf,
 } from './datum-values';
 import { cell, NOWHERE, wordAt } from './octets';
+import { isTextOf } from './texts';
 
 const MAX_PORT: u64 = 65535;
 const MAX_PROTOCOL: u64 = 255;
@@ -60,9 +65,12 @@ const MAX_RAT_TYPE: u64 = 255;
 const ZERO: u32 = 0x30;
 const LETTER_A: u32 = 0x61;
 const HYPHEN: u8 = 0x2d;
-/** Octets of the identities that are null, and of those and the fields of the network. */
+/** Octets of the identities that are null, of the fields of the network behind them, and of the account. */
 const NO_IDENTITIES_OCTETS: usize = 2;
 const NO_NETWORK_OCTETS: usize = 5;
+const NO_ACCOUNT_OCTETS: usize = 1;
+const FIRST_PRINTABLE: u32 = 0x21;
+const PRINTABLES: u32 = 0x5e;
 
 /**
  * Reads the datum in [start, end) into row `row` of the columns; false where it is not plainly a valid record, which the long
@@ -78,9 +86,11 @@ export function readDatum(start: usize, end: usize, row: usize, layout: u32, lat
   // The fingerprint is that of a record of before there were the fields that are null at the end.
   let datumEnd = at;
   store<u8>(cell(HAS_NETWORK, row, 1), 0);
+  store<i32>(cell(ACCOUNT_TEXT, row, 4), NO_TEXT);
   let optional: usize = 0;
   if (layout !== WITHOUT_IDENTITIES) optional = NO_IDENTITIES_OCTETS;
-  if (layout === WITH_NETWORK) optional += NO_NETWORK_OCTETS;
+  if (layout >= <u32>WITH_NETWORK) optional += NO_NETWORK_OCTETS;
+  if (layout === WITH_ACCOUNT) optional += NO_ACCOUNT_OCTETS;
   if (areNull(at, end, optional)) {
     at = end;
     store<i32>(cell(SPONSOR_TEXT, row, 4), NO_TEXT);
@@ -89,9 +99,15 @@ export function readDatum(start: usize, end: usize, row: usize, layout: u32, lat
     at = readOptionalText(at, end, cell(SPONSOR_TEXT, row, 4));
     if (at !== NOWHERE) at = readOptionalText(at, end, cell(ASP_TEXT, row, 4));
     datumEnd = at;
-    if (at !== NOWHERE && layout === WITH_NETWORK) {
-      if (areNull(at, end, NO_NETWORK_OCTETS)) at = end;
-      else datumEnd = at = readNetwork(at, end, row);
+    if (at !== NOWHERE && layout >= <u32>WITH_NETWORK) {
+      if (areNull(at, end, optional - NO_IDENTITIES_OCTETS)) at = end;
+      else {
+        datumEnd = at = readNetwork(at, end, row);
+        if (at !== NOWHERE && layout === WITH_ACCOUNT) {
+          if (areNull(at, end, NO_ACCOUNT_OCTETS)) at = end;
+          else datumEnd = at = readAccount(at, end, row);
+        }
+      }
     }
   }
   if (at !== end) return false;
@@ -99,7 +115,7 @@ export function readDatum(start: usize, end: usize, row: usize, layout: u32, lat
   return true;
 }
 
-/** Whether the datum ends with so many octets (0 to 7) from `at` on, and all of them are 0. */
+/** Whether the datum ends with so many octets (0 to 8) from `at` on, and all of them are 0. */
 function areNull(at: usize, end: usize, octets: usize): bool {
   return at + octets === end && (octets === 0 || wordAt(at, octets) === 0);
 }
@@ -190,8 +206,13 @@ function keyOf(from: usize, to: usize): u64 {
   return key;
 }
 
-/** Writes whether the message key in [from, to) is other than the MSISDN's digits; without a key it is. */
+/** Writes whether the message key in [from, to) is the record's account, or other than the MSISDN's digits; without a key it is. */
 export function compareKey(row: usize, from: usize, to: usize): void {
+  const account = load<i32>(cell(ACCOUNT_TEXT, row, 4));
+  if (account !== NO_TEXT && isTextOf(account, from, to - from)) {
+    store<u8>(cell(KEY_DIFFERS, row, 1), KEY_IS_ACCOUNT);
+    return;
+  }
   const key = to - from - 1 < MAX_MSISDN_DIGITS ? <f64>(<i64>keyOf(from, to)) : 0;
   store<u8>(cell(KEY_DIFFERS, row, 1), u8(key !== load<f64>(cell(MSISDN, row, 8))));
 }
@@ -211,6 +232,17 @@ function readNetwork(from: usize, end: usize, row: usize): usize {
   if (at !== NOWHERE) at = readOptionalText(at, end, cell(DETECTED_TEXT, row, 4));
   if (at === NOWHERE) return NOWHERE;
   return readOptionalWord(at, end, DETECTION_WORDS, DETECTION_CODES, cell(DETECTED_BY, row, 1));
+}
+
+function readAccount(at: usize, end: usize, row: usize): usize {
+  const next = readOptionalText(at, end, cell(ACCOUNT_TEXT, row, 4));
+  if (next === NOWHERE || load<u8>(at) === 0) return next;
+  const length = lengthAt(at + 1);
+  if (length - 1 >= <usize>MAX_ACCOUNT_OCTETS) return NOWHERE;
+  for (let place = next - length; place < next; place++) {
+    if (<u32>load<u8>(place) - FIRST_PRINTABLE >= PRINTABLES) return NOWHERE;
+  }
+  return next;
 }
 
 function readServingPlmn(at: usize, end: usize, row: usize): usize {

@@ -21,7 +21,7 @@ export function isWholeNumber(from: usize, to: usize): bool {
 
 /**
  * Writes the datum of the values that were kept to LINE_DATUM, with all of its fields, and returns where it ends; NOWHERE where a field
- * that must have a value has none. `present`: a bit for each field that has one. A datum has 3,476 octets at most, as no text is longer
+ * that must have a value has none. `present`: a bit for each field that has one. A datum has 3,735 octets at most, as no text is longer
  * than a record's may be; some 15 behind it are written, too.
  */
 export function writeDatum(present: u32): usize {

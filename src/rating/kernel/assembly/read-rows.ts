@@ -13,7 +13,7 @@ import {
   PAGES,
   UPLINK,
   USAGE,
-  WITH_NETWORK,
+  WITH_ACCOUNT,
 } from '../regions';
 import { findCells } from './csv-cells';
 import { compareKey, readDatum } from './datum';
@@ -56,5 +56,5 @@ function readRow(start: usize, end: usize, row: usize): bool {
   else if (layout === CSV_CELLS) present = findCells(start, end);
   else return readDatum(start, end, row, layout, latestTimeMs);
   const datumEnd = present === 0 ? NOWHERE : writeDatum(present);
-  return datumEnd !== NOWHERE && readDatum(LINE_DATUM, datumEnd, row, WITH_NETWORK, latestTimeMs);
+  return datumEnd !== NOWHERE && readDatum(LINE_DATUM, datumEnd, row, WITH_ACCOUNT, latestTimeMs);
 }

@@ -85,6 +85,12 @@ function add(slot: u32, hash: u32, at: usize, length: usize): i32 {
   return number;
 }
 
+/** Whether the octets at `at` are the text that has this number. */
+export function isTextOf(number: i32, at: usize, length: usize): bool {
+  const entry: usize = cell(TEXT_ENTRIES, number, TEXT_ENTRY_BYTES);
+  return load<u32>(entry, LENGTH) === <u32>length && isText(entry, at, length);
+}
+
 /** Forgets all texts: the next one is number 0. */
 export function forgetTexts(): void {
   memory.fill(TEXT_SLOTS, 0, MAX_TEXTS * 2 * 4);

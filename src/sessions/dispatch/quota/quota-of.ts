@@ -31,10 +31,14 @@ export function quotaStatesOf(
   });
 }
 
-/** Returns the plan's own quota, and the further ones that count its records of an instant. */
+/**
+ * Returns the plan's own quota, and the further ones that count its records of an instant. Quotas by account are none of them: whose account
+ * a subscriber is of is known to flow records alone.
+ */
 export function quotasCounting({ furtherQuotas }: Catalogue, plan: Plan, timeMs: number): CountedQuota[] {
   const further = plan.furtherQuotas
     .map((index) => furtherQuotas[index])
+    .filter(({ per }) => per === 'subscriber')
     .filter(({ effectiveFromMs, effectiveToMs }) => timeMs >= effectiveFromMs && timeMs < effectiveToMs);
   return [plan, ...further];
 }

@@ -17,6 +17,16 @@ quotas:
     timeZone: UTC
     quotaOctets: 900
     plans: [chat-daily, talk-all]
+  - id: acme-family
+    sponsor: acme
+    version: 1
+    effectiveFrom: 2026-01-01T00:00:00Z
+    effectiveTo: null
+    period: month
+    timeZone: UTC
+    per: account
+    quotaOctets: 100
+    plans: [chat-daily]
 `;
 
 let dispatch: TestDispatch;
@@ -73,4 +83,15 @@ test('a window that is used up closes the sessions of its plan alone, until its 
   await dispatch.rotateKeys();
   await dispatch.heartbeat('edge-1');
   expect((await dispatch.ask()).statusCode).toBe(201);
+});
+
+test('a quota by account limits no session, and its updates, which are of accounts, are not kept', async () => {
+  const { sessionId, sponsoredOctetsCap } = await dispatch.open1();
+  expect(sponsoredOctetsCap).toBe(700);
+  const family = { planId: 'acme-family:account', applicationId: '', periodStart: MONTH_START, quotaOctets: 100 };
+  await take(1, { ...family, usedOctets: 100 });
+  const { store } = dispatch.context;
+  expect(store.session(sessionId)).toMatchObject({ state: 'open' });
+  expect(store.account(dispatch.update(family).subscriber, family.planId)).toEqual([]);
+  expect((await dispatch.ask({ applicationId: 'talk' })).statusCode).toBe(201);
 });

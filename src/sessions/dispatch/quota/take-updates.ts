@@ -1,3 +1,4 @@
+import { isAccountCounter } from '../../../rating/catalogue/further-quotas.ts';
 import type { QuotaUpdate } from '../../../rating/quota-updates.ts';
 import type { DispatchContext } from '../context.ts';
 import { type DispatchSession, over, withCap } from '../dispatch-session.ts';
@@ -24,7 +25,8 @@ export async function takeUpdates(context: DispatchContext, batch: UpdateBatch):
     const touched = new Map<string, QuotaUpdate>();
     for (const update of batch.updates) {
       const { subscriber, planId } = update;
-      if (store.isErased(subscriber)) continue;
+      // Its pseudonym is an account's, of which no session is.
+      if (isAccountCounter(planId) || store.isErased(subscriber)) continue;
       store.putAccount(subscriber, planId, withUpdate(store.account(subscriber, planId), update, dayOf(clock.nowMs())));
       touched.set(`${subscriber}|${planId}`, update);
     }
