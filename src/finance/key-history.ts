@@ -48,14 +48,15 @@ function bookState(store: Store, number: number, state: KeyState, nowMs: number)
   return bookFact(store, { table: 'pseudonym_keys', number, columns, isOurs });
 }
 
-/** Whether anything is in the store under a pseudonym: a charge, a rejected record, or an account's counter. */
+/** Whether anything is in the store under a pseudonym: a charge, a rejected record, an account's counter, or an opt-in to a campaign. */
 export async function hasBookings(store: Store, pseudonym: Uint8Array): Promise<boolean> {
   const hex = Buffer.from(pseudonym).toString('hex');
   const rows = await store.query(
     `SELECT 1 FROM journal WHERE kind IN ('charge', 'rejection') ` +
       `AND (subscriber = unhex('${hex}') OR position(payload, '~${hex}') > 0) LIMIT 1 ` +
       `UNION ALL SELECT 1 FROM corrections WHERE kind != 'head' AND subscriber = unhex('${hex}') LIMIT 1 ` +
-      `UNION ALL SELECT 1 FROM journal ARRAY JOIN further_quotas AS moved WHERE kind = 'batch' AND moved.subscriber = unhex('${hex}') LIMIT 1`,
+      `UNION ALL SELECT 1 FROM journal ARRAY JOIN further_quotas AS moved WHERE kind = 'batch' AND moved.subscriber = unhex('${hex}') LIMIT 1 ` +
+      `UNION ALL SELECT 1 FROM campaign_facts WHERE subscriber = unhex('${hex}') LIMIT 1`,
   );
   return rows.length > 0;
 }

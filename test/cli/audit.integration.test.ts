@@ -35,7 +35,7 @@ async function withChanged(name: string, change: (text: string) => string, work:
 
 test('a journal that the engine wrote agrees with its source, and a replay gives the same digests', async () => {
   const { stdout } = await done(['audit', ...SOURCE]);
-  expect(stdout.split('\n').filter((line) => line.startsWith('holds'))).toHaveLength(13);
+  expect(stdout.split('\n').filter((line) => line.startsWith('holds'))).toHaveLength(14);
   expect(stdout).toMatch(/1 batch audited; 1 computed again from the source/);
   expect((await done(['replay', '--verify', ...SOURCE])).stdout).toMatch(/files/);
 });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packagePath } from '../../src/platform/package-paths.ts';
 import { Zerorate } from './zerorate.fixture.ts';
@@ -29,6 +29,39 @@ test('warnings have the line of the application, and are no faults unless --stri
     code: 0,
     stderr: '',
   });
+});
+
+test('a catalogue and files need no store, and a store no source', async () => {
+  const [catalogue, line] = [['check', '--catalogue', 'catalogue.yaml'], /^catalogue\.yaml: .* is good\n/];
+  writeFileSync(zerorate.path('empty.ndjson'), '');
+  const files = await zerorate.run([...catalogue, '--source', 'empty.ndjson']);
+  expect(files).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(line) });
+  expect(files.stdout).toContain('empty.ndjson: 0 records, all of them can be rated');
+  const store = await zerorate.run([...catalogue, '--store', 'nowhere']);
+  expect(store).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(line) });
+  expect(existsSync(zerorate.path('nowhere'))).toBe(false);
+  // What the options name is no whole configuration.
+  expect(await zerorate.run([...catalogue, '--source', 'empty.ndjson', '--show'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('store: is missing'),
+  });
+  expect(await zerorate.run(['check', '--store', 'nowhere'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('what is to be checked?'),
+  });
+});
+
+test('conditions on where the terminal was are named with files of CDRs that leave it out, also without a configuration', async () => {
+  const roaming = DEMO.replace(/^plans:$/m, 'network: { homePlmns: ["26201"] }\nplans:').replace(
+    /^( +)- id: chatter-all$/m,
+    '$&\n$1  conditions: { roaming: home }',
+  );
+  writeFileSync(zerorate.path('roaming.yaml'), roaming);
+  const cdr = ['--source', packagePath('fixtures/cdr/pgw.cdr')];
+  const { code, stdout } = await zerorate.run(['check', '--catalogue', 'roaming.yaml', ...cdr]);
+  expect(stdout).toMatch(/^warning: plan \S+ version \d+ has conditions on where the terminal was/m);
+  expect(code).toBe(0);
+  expect((await zerorate.run(['check', '--catalogue', 'roaming.yaml'])).stdout).not.toContain('warning');
 });
 
 test('prefixes within shared clouds are counted by application', async () => {

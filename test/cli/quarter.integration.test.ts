@@ -206,3 +206,24 @@ test('what was missed in the first week is booked to the micro-unit of a run tha
   expect(await owed('missed')).toEqual(await owed('knew'));
   await expectGreen('missed');
 }, 300_000);
+
+test('corrections with campaigns, hours, windows and groups, from rows and from the source, equal a second computation', async () => {
+  const right = catalogue(WEEKS - 1, true);
+  writeFileSync(zerorate.path('dearer.yaml'), right.replaceAll('.5"', '.9"').replace('"7"', '"9"'));
+  const why = ['--who', 'ada', '--why', 'other prices'];
+  const correct = (sponsor: string, draft: string, name: string, from: readonly string[]) =>
+    done([
+      ...['rerate', '--sponsor', sponsor, '--catalogue', draft, ...RANGE, ...from, '--store', 'missed'],
+      ...['--book', '--name', name, ...why],
+    ]);
+  await correct('acme', 'dearer.yaml', 'rows', []);
+  await correct('bolt', 'dearer.yaml', 'source', sources);
+  await correct('acme', 'right.yaml', 'back', sources);
+  const audit = await done(['audit', ...sources, '--store', 'missed']);
+  expect(audit.stdout).toMatch(/^holds {3}corrected_charges /m);
+  expect(audit.stdout).toMatch(/^4 corrections computed again: [\d ]+ records rated$/m);
+  expect(await owed('missed')).not.toEqual(await owed('knew'));
+  await correct('bolt', 'right.yaml', 'source back', sources);
+  expect(await owed('missed')).toEqual(await owed('knew'));
+  await expectGreen('missed');
+}, 300_000);

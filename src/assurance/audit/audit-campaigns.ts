@@ -1,4 +1,5 @@
-import type { Store } from '../../platform/clickhouse/store.ts';
+import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { zoneName } from '../../platform/clickhouse/zone-name.ts';
 import type { AuditFault } from './invariants.ts';
 
 /** Most faults of one kind that are reported. */
@@ -32,11 +33,11 @@ const PAUSED =
   "(SELECT number, campaign_id, kind AS decided FROM campaign_facts WHERE kind IN ('pause', 'resume')) AS pauses " +
   `ON charged.plan_id = pauses.campaign_id AND charged.campaign_number >= pauses.number WHERE decided = 'pause' ${ORDER}`;
 
-/** A cap was reached in the charge's window, and the batch's catalogue has not raised it since. */
-const OVER_CAP =
+/** A cap was reached in the charge's window, and the batch's catalogue has not raised it since. `zone`: the campaign's, in SQL. */
+const overCap = (zone: string) =>
   `SELECT ${PLACE}, min(fact) AS number FROM (SELECT *, cap.per AS per, if(cap.octets > 0, 'octets', 'money') AS unit, ` +
   'if(cap.octets > 0, cap.octets, toUInt64(toDecimal128OrZero(cap.money, 6) * 1000000)) AS most, ' +
-  "multiIf(per = 'day', toDate(toString(start_time, time_zone)), per = 'period', period_start, toDate(0)) AS started " +
+  `multiIf(per = 'day', toDate(toString(start_time, ${zone})), per = 'period', period_start, toDate(0)) AS started ` +
   `FROM ${OF_CAMPAIGNS} ARRAY JOIN caps AS cap) AS charged ` +
   'INNER JOIN (SELECT number AS fact, campaign_id AS plan_id, toString(cap_per) AS per, toString(cap_unit) AS unit, cap_limit, window_start AS started ' +
   "FROM campaign_facts WHERE kind = 'cap_reached') AS reached USING (plan_id, per, unit, started) " +
@@ -55,10 +56,18 @@ const OUTSIDE =
  */
 export async function* auditCampaigns(store: Store): AsyncGenerator<AuditFault> {
   yield* chargedAlthough(store, PAUSED, (number) => `was paused by fact ${number}`);
-  yield* chargedAlthough(store, OVER_CAP, (number) => `had reached a cap by fact ${number}`);
+  yield* chargedAlthough(store, overCap(await readZones(store)), (number) => `had reached a cap by fact ${number}`);
   yield* chargedAlthough(store, OUTSIDE, (number) =>
     number === 0 ? 'the subscriber had not opted in to' : `the subscriber had opted out of by fact ${number}`,
   );
+}
+
+/** Resolves with the SQL that gives `time_zone` as ClickHouse knows it. */
+async function readZones(store: Store): Promise<string> {
+  const rows = await store.query<{ zone: string }>(`SELECT DISTINCT time_zone AS zone FROM ${CAMPAIGNS}`);
+  if (rows.length === 0) return "'UTC'";
+  const zones = rows.map(({ zone }) => zone);
+  return `transform(time_zone, [${zones.map(literal).join(', ')}], [${zones.map(zoneName).join(', ')}], 'UTC')`;
 }
 
 /** A charge that a fact forbids. */

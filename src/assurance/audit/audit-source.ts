@@ -7,6 +7,7 @@ import { rejectedPayload } from '../../rating/record/rejected-payload.ts';
 import { counterRows, identityRows } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
 import { rulesByBatch } from '../replay/rules-by-batch.ts';
+import type { CorrectionAudit } from './audit-corrections.ts';
 import { type ComputedRecord, compareBatch, hexOf } from './compare-batch.ts';
 import type { AuditFault } from './invariants.ts';
 import { SecondComputation, secondRules, withFacts } from './second-computation.ts';
@@ -23,12 +24,14 @@ export interface SourceAuditOptions {
    * computed.
    */
   onErased?: (records: number) => void;
+  /** Compares corrections, batch by batch; absent: they are not compared. */
+  corrections?: CorrectionAudit;
 }
 
 /**
  * Checks a journal against its source. Each batch read the source's records in its offsets, all of them and once. Every row
  * repeats its record. Every outcome, counter and charge equals a second computation, which shares nothing with the engine
- * but the decoders.
+ * but the decoders. So do the charges of corrections, with `corrections`.
  */
 export async function* auditSource(
   evidence: JournalEvidence,
@@ -38,6 +41,8 @@ export async function* auditSource(
   const lanes = new Map<string, { computation: SecondComputation; next: number }>();
   const rulesOf = rulesByBatch(evidence, { make: secondRules, change: withFacts });
   const { msisdn, maxFutureSkewMs } = options.recordRules;
+  const { corrections } = options;
+  if (corrections !== undefined) yield* corrections.start();
   for await (const walked of walk) {
     const { batch, records } = walked;
     const { lane, numbers } = batch;
@@ -69,7 +74,9 @@ export async function* auditSource(
     options.onErased?.(computation.recordsOfErased - ofErasedBefore);
     yield* compareBatch(batch, stored, computed, rules);
     yield* comparePayloads(batch, stored, records, decodeAt, options);
+    if (corrections !== undefined) yield* corrections.take(walked, computed);
   }
+  if (corrections !== undefined) yield* corrections.finish();
 }
 
 /** Returns the computation at this batch, from the first record or from the state that the journal had before it. */

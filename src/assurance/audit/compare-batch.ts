@@ -55,7 +55,7 @@ export function compareBatch(
   ];
 }
 
-function capped(messages: readonly string[]): string[] {
+export function capped(messages: readonly string[]): string[] {
   if (messages.length <= SHOWN) return [...messages];
   return [...messages.slice(0, SHOWN), `${messages.length - SHOWN} more differences in this batch`];
 }

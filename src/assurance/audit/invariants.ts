@@ -17,6 +17,8 @@ export const INVARIANTS = {
     'every batch read the records that the source has in its offsets: all of them, each once, with the same content',
   charges:
     'every row repeats its record, and every outcome, counter and charge equals a second computation from the source',
+  corrected_charges:
+    'every charge of a correction, and everything that it left as it was, equals a second computation with the catalogue that it names',
   quotas: 'a consumer of the quota updates has the remaining quotas of the journal',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;

@@ -4,24 +4,20 @@ import { type Fault, type Outcome, outcomeOf, REASON_CODE, type Reason } from '.
 import { fingerprintOf } from '../../rating/record/fingerprint.ts';
 import { identityRows, type RestoredIdentities } from '../../rating/restored-columns.ts';
 import type { PseudonymKey } from '../../rating/subscribers.ts';
-import { whyCampaignPaysNothing } from './second-campaigns.ts';
-import { recognise, type SecondApplication } from './second-evidence.ts';
 import {
-  firstDayOfPeriod,
-  isClosed,
-  priceOf,
-  type SecondPlan,
-  type SecondRules,
-  secondPlanFor,
-} from './second-rules.ts';
+  payingPlan,
+  type SecondAmounts,
+  SecondCounters,
+  type SecondLimitMove,
+  SecondPseudonyms,
+} from './second-counting.ts';
+import { recognise, type SecondApplication } from './second-evidence.ts';
+import { firstDayOfPeriod, isClosed, type SecondRules } from './second-rules.ts';
 
 export { type SecondRules, secondRules, withFacts } from './second-rules.ts';
 
-const BASIS_POINTS = 10_000n;
-const LARGEST_BOOKABLE = 2n ** 53n - 1n;
-
 /** The booked charge of a record. */
-export interface SecondCharge {
+export interface SecondCharge extends SecondAmounts {
   /** Pseudonym, 32 hex digits. */
   subscriber: string;
   sponsorId: string;
@@ -31,12 +27,8 @@ export interface SecondCharge {
   /** Days since 1970-01-01. */
   periodStart: number;
   evidence: string;
-  sponsoredOctets: bigint;
-  chargeMicros: bigint;
-  usedOctetsAfter: bigint;
-  carryAfter: bigint;
-  /** What it left of the quotas that limit it beside the plan's; `holder`: pseudonym of the subscriber, or of the account. */
-  limits: readonly { holder: string; name: string; version: number; periodStart: number; usedOctetsAfter: bigint }[];
+  /** What it left of the quotas that limit it beside the plan's. */
+  limits: readonly SecondLimitMove[];
 }
 
 /** The journal's pseudonyms of whom a record counts for. */
@@ -61,13 +53,8 @@ export interface SecondOutcome {
  * in the other.
  */
 export class SecondComputation {
-  readonly #pseudonymKey: PseudonymKey;
-  /** Null: erased, so that the booked pseudonym cannot be computed. */
-  readonly #pseudonyms = new Map<string, string | null>();
-  /** The same of accounts. */
-  readonly #accounts = new Map<string, string | null>();
-  /** By subscriber, plan and period: the sum of octets x share, in ten-thousandths of an octet, up to the quota. */
-  readonly #sums = new Map<string, bigint>();
+  readonly #pseudonyms: SecondPseudonyms;
+  readonly #counters = new SecondCounters();
   readonly #seen: SeenRecords;
   readonly #earlier = new Map<string, number>();
   #earlierTopic = '';
@@ -75,7 +62,7 @@ export class SecondComputation {
   recordsOfErased = 0;
 
   constructor(options: { pseudonymKey: PseudonymKey; duplicateWindowRecords: number }) {
-    this.#pseudonymKey = options.pseudonymKey;
+    this.#pseudonyms = new SecondPseudonyms(options.pseudonymKey);
     this.#seen = new SeenRecords(options.duplicateWindowRecords);
   }
 
@@ -87,8 +74,8 @@ export class SecondComputation {
     usedOctets: number;
     carry: number;
   }): void {
-    const key = counterKey(counter.subscriber, counter.planId, counter.periodStart);
-    this.#sums.set(key, BigInt(counter.usedOctets) * BASIS_POINTS + BigInt(counter.carry));
+    const { subscriber, planId, periodStart, usedOctets, carry } = counter;
+    this.#counters.restore(subscriber, planId, periodStart, usedOctets, carry);
   }
 
   /** Restores an identity that a record claimed. */
@@ -139,120 +126,38 @@ export class SecondComputation {
       named ??= this.#subscriberOf(record.servedMsisdn, booked.subscriber);
       return named;
     };
-    const found = secondPlanFor(rules, application.id, record, (plan) =>
-      whyCampaignPaysNothing(rules, plan, record, subscriberOf),
-    );
-    if (typeof found === 'string') return ended(found, application);
-    const { plan, octets } = found;
-    const share = plan.document.content[record.contentType ?? 'unknown'];
-    if (share === undefined) return ended('content_not_covered', application);
-
-    const { startTime } = record;
-    const periodStart = firstDayOfPeriod(rules, plan.document, startTime);
+    const paying = payingPlan(rules, application.id, record, subscriberOf);
+    if (paying.reason !== null) return ended(paying.reason, application);
+    const { plan } = paying;
+    const periodStart = firstDayOfPeriod(rules, plan.document, record.startTime);
     if (isClosed(rules, plan, application.sponsor, periodStart)) return ended('period_closed', application);
 
     const subscriber = subscriberOf();
-    const { id: planId, version: planVersion } = plan.document;
-    const key = counterKey(subscriber, planId, periodStart);
-    const limits = plan.limits
-      .filter(({ fromMs, toMs }) => fromMs <= startTime && startTime < toMs)
-      .map((limit) => {
-        const begin = firstDayOfPeriod(rules, limit, startTime);
-        const { accountId } = record;
-        const isOfAccount = limit.byAccount && accountId !== null;
-        const holder = isOfAccount ? this.#accountOf(accountId, booked.accounts) : subscriber;
-        return { limit, begin, holder, key: counterKey(holder, limit.name, begin) };
-      });
-    const rooms = limits.map(({ limit, key: limitKey }) => limit.octets - this.#usedOf(limitKey));
-    const { reason: counted, ...amounts } = this.#count(key, octets * BigInt(share), plan, rooms);
-    const isPart = octets < BigInt(record.uplinkOctets) + BigInt(record.downlinkOctets);
-    const reason = isPart && counted === 'sponsored' ? 'partly_in_hours' : counted;
-    if (reason === 'charge_out_of_range') return ended(reason, application);
-    for (const { key: limitKey } of limits) {
-      this.#sums.set(limitKey, (this.#usedOf(limitKey) + amounts.sponsoredOctets) * BASIS_POINTS);
-    }
+    const holders = {
+      subscriber,
+      accountOf: (accountId: string) => this.#pseudonyms.ofAccount(accountId, booked.accounts),
+    };
+    const { reason, ...counted } = this.#counters.count(rules, record, paying, holders, periodStart);
+    if (counted.limits === null) return ended(reason, application);
     const charge: SecondCharge = {
       subscriber,
       sponsorId: application.sponsor,
       applicationId: application.id,
-      planId,
-      planVersion,
+      planId: plan.document.id,
+      planVersion: plan.document.version,
       periodStart,
       evidence,
-      ...amounts,
-      limits: limits.map(({ limit: { name, version }, holder, begin, key: limitKey }) => ({
-        holder,
-        name,
-        version,
-        periodStart: begin,
-        usedOctetsAfter: this.#usedOf(limitKey),
-      })),
+      ...counted,
     };
     return { ...ended(reason, application), charge };
   }
 
-  /**
-   * Applies share, quota and price: adds a record's octets x share to its counter's sum, and returns the sponsored octets
-   * and their charge. `rooms`: octets that other quotas have left for the record.
-   */
-  #count(key: string, weighted: bigint, plan: SecondPlan, rooms: readonly bigint[]) {
-    const sumBefore = this.#sums.get(key) ?? 0n;
-    const ends = rooms.map((room) => sumBefore / BASIS_POINTS + room);
-    if (plan.quotaOctets !== null) ends.push(plan.quotaOctets);
-    const end = ends.reduce<bigint | null>((least, each) => (least === null || each < least ? each : least), null);
-    const quota = end === null ? null : end * BASIS_POINTS;
-    // An earlier version may have had a larger quota: the sum stays, as sponsored octets are not taken back. What is less than an
-    // octet waits for the next one, and stays too where another quota was used up by other records.
-    const isExhausted = quota !== null && sumBefore >= quota;
-    const isReached = quota !== null && sumBefore + weighted >= quota;
-    // Octets above the quota are the subscriber's alone: the sum stops there, and a larger quota continues from there.
-    const sumAfter = isExhausted ? sumBefore : isReached ? quota : sumBefore + weighted;
-    const usedOctetsAfter = sumAfter / BASIS_POINTS;
-    const usedBefore = sumBefore / BASIS_POINTS;
-    const priceAfter = priceOf(plan, usedOctetsAfter);
-    const amounts = {
-      sponsoredOctets: usedOctetsAfter - usedBefore,
-      chargeMicros: priceAfter - priceOf(plan, usedBefore),
-      usedOctetsAfter,
-      carryAfter: sumAfter % BASIS_POINTS,
-    };
-    if (isExhausted) return { reason: 'quota_exhausted', ...amounts } as const;
-    const isBookable = usedOctetsAfter <= LARGEST_BOOKABLE && priceAfter <= LARGEST_BOOKABLE;
-    if (!isBookable) return { reason: 'charge_out_of_range', ...amounts } as const;
-    this.#sums.set(key, sumAfter);
-    return { reason: isReached ? 'quota_reached' : 'sponsored', ...amounts } as const;
-  }
-
-  #usedOf(key: string): bigint {
-    return (this.#sums.get(key) ?? 0n) / BASIS_POINTS;
-  }
-
   #subscriberOf(msisdn: string, booked: string | undefined): string {
-    let pseudonym = this.#pseudonyms.get(msisdn);
-    if (pseudonym === undefined) {
-      const isErased = this.#pseudonymKey.isErased(msisdn);
-      pseudonym = isErased ? null : this.#pseudonymKey.pseudonymOf(msisdn).toString('hex');
-      this.#pseudonyms.set(msisdn, pseudonym);
-    }
+    const pseudonym = this.#pseudonyms.of(msisdn);
     if (pseudonym !== null) return pseudonym;
     this.recordsOfErased++;
-    return booked ?? this.#pseudonymKey.pseudonymOf(msisdn).toString('hex');
+    return booked ?? this.#pseudonyms.ofPresentKey(msisdn);
   }
-
-  /** An account that was erased, and that the journal does not name, has moved no counter: any name will do. */
-  #accountOf(accountId: string, booked: ReadonlyMap<string, string> | undefined): string {
-    let pseudonym = this.#accounts.get(accountId);
-    if (pseudonym === undefined) {
-      const isErased = this.#pseudonymKey.isAccountErased(accountId);
-      pseudonym = isErased ? null : this.#pseudonymKey.pseudonymOfAccount(accountId).toString('hex');
-      this.#accounts.set(accountId, pseudonym);
-    }
-    return pseudonym ?? booked?.get(accountId) ?? this.#pseudonymKey.pseudonymOfAccount(accountId).toString('hex');
-  }
-}
-
-function counterKey(subscriber: string, planId: string, periodStart: number): string {
-  return `${subscriber} ${planId} ${periodStart}`;
 }
 
 function ended(reason: Reason, application?: SecondApplication): SecondOutcome {

@@ -90,24 +90,28 @@ export function lastInstantOf(timestampMs: number | null, bookingDay: number, ma
 /**
  * Returns the first plan of an application that is in force when a record starts, from `effectiveFrom` on and before `effectiveTo`, whose
  * conditions hold and that `paysNothing` has nothing against, with the record's octets that lie in its hours; or why the last one is
- * not the plan.
+ * not the plan, and which one that is where its conditions hold.
  */
 export function secondPlanFor(
   { plans, places }: SecondRules,
   applicationId: string,
   record: FlowRecord,
   paysNothing: (plan: SecondPlan) => Reason | null,
-): { plan: SecondPlan; octets: bigint } | Reason {
+): { plan: SecondPlan; octets: bigint } | { plan: SecondPlan | null; reason: Reason } {
   const { startTime } = record;
-  let why: Reason = 'no_plan';
+  let refused: { plan: SecondPlan | null; reason: Reason } = { plan: null, reason: 'no_plan' };
   for (const plan of plans.get(applicationId) ?? []) {
     if (startTime < plan.fromMs || plan.toMs <= startTime) continue;
     const octets = isWherePlanned(plan.document, record, places) ? partInHours(plan.document, record) : null;
-    const refusal = octets === null ? 'conditions_not_met' : paysNothing(plan);
-    if (octets !== null && refusal === null) return { plan, octets };
-    why = refusal ?? why;
+    if (octets === null) {
+      refused = { plan: null, reason: 'conditions_not_met' };
+      continue;
+    }
+    const reason = paysNothing(plan);
+    if (reason === null) return { plan, octets };
+    refused = { plan, reason };
   }
-  return why;
+  return refused;
 }
 
 /**

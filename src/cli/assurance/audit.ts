@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { auditJournal } from '../../assurance/audit/audit.ts';
 import { auditAccounts } from '../../assurance/audit/audit-accounts.ts';
 import { auditCampaigns } from '../../assurance/audit/audit-campaigns.ts';
+import { CorrectionAudit, type CorrectionsComputed } from '../../assurance/audit/audit-corrections.ts';
 import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
 import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import { auditQuotas } from '../../assurance/audit/audit-quotas.ts';
@@ -42,7 +43,7 @@ const OF_THE_JOURNAL: readonly Invariant[] = [
   'duplicates',
   'accounts',
 ];
-const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges'];
+const OF_THE_RECORDS: readonly Invariant[] = ['source', 'charges', 'corrected_charges'];
 
 /** Batches with records, and how many of them the source could still be asked about. */
 interface ReadAgain {
@@ -50,6 +51,7 @@ interface ReadAgain {
   withRecords: number;
   /** Records of subscribers who were erased since. */
   ofErased: number;
+  corrected: CorrectionsComputed;
 }
 
 type AuditOptions = ConfigOptions & { againstSource?: boolean; metricsFile?: string };
@@ -57,7 +59,10 @@ type AuditOptions = ConfigOptions & { againstSource?: boolean; metricsFile?: str
 export function registerAudit(program: Command): void {
   withSourceOptions(program.command('audit'))
     .description('check the journal and finance’s postings against their invariants; exit code 1 when one is broken')
-    .option('--against-source', 'read the source once more and compute every charge again (implied by --source)')
+    .option(
+      '--against-source',
+      'read the source once more and compute every charge again, also those of corrections (implied by --source)',
+    )
     .option('--metrics-file <file>', 'write what was found for Prometheus, as a textfile collector reads it (*.prom)')
     .addHelpText(
       'after',
@@ -133,6 +138,7 @@ async function againstSource(
   const again = await readSourceAgain(config, store, logger);
   const { key } = await loadKeyOf(store, config, logger);
   let ofErased = 0;
+  const corrections = new CorrectionAudit(store, evidence, key);
   const settings = {
     pseudonymKey: key,
     duplicateWindowRecords: config.duplicates.windowRecords,
@@ -141,6 +147,7 @@ async function againstSource(
     onErased: (records: number) => {
       ofErased += records;
     },
+    corrections,
   };
   const withRecords = batches.filter(({ gapReason }) => gapReason === '').length;
   let walked = 0;
@@ -160,10 +167,10 @@ async function againstSource(
     [...new Set(batches.map(({ catalogueHash }) => catalogueHash))].map((hash) => evidence.catalogue(hash)),
   );
   for (const state of await quotaStates(config, logger)) await report(auditQuotas(evidence, state, catalogues));
-  return { walked, withRecords, ofErased };
+  return { walked, withRecords, ofErased, corrected: corrections.result() };
 }
 
-function inWords({ walked, withRecords, ofErased }: ReadAgain): string {
+function inWords({ walked, withRecords, ofErased, corrected }: ReadAgain): string {
   const gone = withRecords - walked;
   const missing = gone === 0 ? '' : `, which has no records of ${grouped(gone)}`;
   const erased =
@@ -171,7 +178,31 @@ function inWords({ walked, withRecords, ofErased }: ReadAgain): string {
       ? ''
       : `\n${grouped(ofErased)} records are of erased subscribers: their amounts and counters were computed again, and whose ` +
         'they are is taken from the journal, as it can no longer be computed';
-  return `${grouped(walked)} computed again from the source${missing}${erased}`;
+  return [`${grouped(walked)} computed again from the source${missing}${erased}`, ...correctedInWords(corrected)].join(
+    '\n',
+  );
+}
+
+/** What of corrections was compared, and what was not. */
+function correctedInWords({ corrections, records, withoutEnds, lost, ofErased }: CorrectionsComputed): string[] {
+  if (corrections === 0) return [];
+  return [
+    `${counted(corrections, 'correction')} computed again: ${counted(records, 'record')} rated`,
+    ...lost.map(
+      ({ number, lane, fromLaneSequence }) =>
+        `correction ${number}: the source has no records of batch ${lane}@${fromLaneSequence}: nothing of this lane is compared from there on`,
+    ),
+    ...(withoutEnds.length === 0
+      ? []
+      : [
+          `corrections of an earlier version, which do not say how far they read, are compared in each lane up to the last record that they change: ${withoutEnds.join(', ')}`,
+        ]),
+    ...(ofErased === 0
+      ? []
+      : [
+          `${counted(ofErased, 'unsponsored record')} of erased subscribers would have a charge by a correction, and nothing has their pseudonym: not compared`,
+        ]),
+  ];
 }
 
 function reportFault({ invariant, lane, laneSequence, message }: AuditFault, found: Map<Invariant, number>): void {

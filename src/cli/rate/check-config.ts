@@ -4,7 +4,7 @@ import { clientOptions } from '../../engine/assembly/kafka-connection.ts';
 import { type ConfigOptions, readConfig } from '../../engine/assembly/read-config.ts';
 import { limitsOfToday } from '../../engine/running/record-rules.ts';
 import { storeCertificates } from '../../journal/open-store.ts';
-import { type Config, redacted } from '../../platform/config/config.ts';
+import { type Config, type FilesConfig, redacted } from '../../platform/config/config.ts';
 import { counted, grouped } from '../../platform/telemetry/terminal-output.ts';
 import type { Catalogue } from '../../rating/catalogue.ts';
 import { readRecord } from '../../rating/pipeline.ts';
@@ -27,8 +27,7 @@ export async function checkFiles(paths: readonly string[], options: ConfigOption
 }
 
 /** Reads the configuration that the options name and all files that it names; gives its catalogue, which is not read. */
-export function checkConfig(options: ConfigOptions & { show?: boolean }): string | undefined {
-  if (options.config === undefined && options.store === undefined) return undefined;
+export function checkConfig(options: ConfigOptions & { show?: boolean }): string {
   const config = readConfig(options);
   checkConnections(config);
   if (options.show === true) process.stdout.write(`${JSON.stringify(redacted(config), null, 2)}\n`);
@@ -37,15 +36,24 @@ export function checkConfig(options: ConfigOptions & { show?: boolean }): string
 
 /** Prints a line for each plan with conditions that records of CDRs cannot fulfil, as the configuration leaves the fields out. */
 export function warnOfMissingFields(options: ConfigOptions, { plans }: Catalogue): void {
-  const { source } = readConfig(options);
-  const isOfCdrs =
-    source.files !== undefined && (source.format === 'cdr' || source.files.some((path) => CDR_FILE.test(path)));
-  if (!isOfCdrs || source.cdr?.network === true) return;
+  const { files, format, cdr } = filesOf(options);
+  const isOfCdrs = files !== undefined && (format === 'cdr' || files.some((path) => CDR_FILE.test(path)));
+  if (!isOfCdrs || cdr?.network === true) return;
   for (const { id, version } of plans.filter(({ network }) => network !== null)) {
     process.stdout.write(
       `warning: plan ${id} version ${version} has conditions on where the terminal was, which CDRs do not fulfil without source.cdr.network: true\n`,
     );
   }
+}
+
+/** Returns the files that a configuration names, or the options alone, and how they are read. */
+function filesOf(options: ConfigOptions): Partial<Pick<FilesConfig, 'files' | 'format' | 'cdr'>> {
+  if (options.config === undefined) {
+    const { source = [], format } = options;
+    return { files: source, ...(format !== undefined && { format }) };
+  }
+  const { source } = readConfig(options);
+  return source.files === undefined ? {} : source;
 }
 
 /** Schemas and certificates are read, and nothing is connected. */

@@ -47,7 +47,7 @@ otherwise 0.`,
       if (path !== undefined) {
         const { checkCatalogue } = await import('./check-catalogue.ts');
         const catalogue = await checkCatalogue(path, { ...options, sharedClouds });
-        if (options.evidence === undefined && !isCatalogueAlone(options)) {
+        if (options.evidence === undefined && (options.config !== undefined || options.source !== undefined)) {
           (await import('./check-config.ts')).warnOfMissingFields(options, catalogue);
         }
       }
@@ -63,24 +63,17 @@ async function checkedPath(options: CheckOptions): Promise<{ path: string | unde
     const checked = checkEvidence(evidence);
     return { path: checked.path, sharedClouds: [...checked.sharedClouds, ...sharedClouds] };
   }
-  if (isCatalogueOnly(options)) return { path: options.catalogue, sharedClouds };
-  const { checkConfig } = await import('./check-config.ts');
-  const path = checkConfig(options);
+  if (options.config !== undefined || options.show === true) {
+    const { checkConfig } = await import('./check-config.ts');
+    return { path: checkConfig(options), sharedClouds };
+  }
+  const path = options.catalogue;
   if (path === undefined && source === undefined) {
     throw new ConfigError(
       'what is to be checked? Name --catalogue FILE, --config FILE, --evidence FILE or --source FILE',
     );
   }
   return { path, sharedClouds };
-}
-
-/** A store that is asked for its charges needs no configuration. A catalogue is checked without what connects to brokers and stores. */
-function isCatalogueOnly({ catalogue, config, store, unmatchedDays }: CheckOptions): boolean {
-  return catalogue !== undefined && config === undefined && (store === undefined || unmatchedDays !== undefined);
-}
-
-function isCatalogueAlone(options: CheckOptions): boolean {
-  return isCatalogueOnly(options) && options.source === undefined;
 }
 
 function daysOf(text: string): number {

@@ -1,4 +1,5 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
+import { zoneName } from '../../platform/clickhouse/zone-name.ts';
 import type { CapUnit, CapWindow } from '../../rating/catalogue.ts';
 import { type LogEnd, LogGrowth } from '../closing/log-growth.ts';
 import type { WatchedCampaign } from './campaign-rules.ts';
@@ -89,7 +90,7 @@ export class CampaignUsage {
    */
   #sums(rows: string, keys = '', inner = '', outer = ''): string {
     const ids = this.#campaigns.map(({ id }) => literal(id)).join(', ');
-    const zones = this.#campaigns.map(({ timeZone }) => literal(timeZone)).join(', ');
+    const zones = this.#campaigns.map(({ timeZone }) => zoneName(timeZone)).join(', ');
     const zone = `transform(plan, [${ids}], [${zones}], 'UTC')`;
     const day = `toUInt16(toDate(toString(toDateTime64(quarter * ${QUARTER_HOUR_MS / 1000}, 0, 'UTC'), ${zone})))`;
     return (

@@ -15,6 +15,7 @@ import {
   lastClosedMonth,
   overlaps,
   readCorrections,
+  readLaneEnds,
   readOpenFromDay,
 } from './corrections.ts';
 import type { Difference } from './difference.ts';
@@ -57,18 +58,23 @@ export async function bookCorrection(
   const repeated = before.find(({ name }) => name === request.name);
   if (repeated !== undefined) return sameCorrection(repeated, asked, rules);
   const { openFromDay, lastClosed } = await readOpenFromDay(store, request.sponsorId);
+  // Read before the charges, so that no charge before these ends is left out.
+  const laneEnds = await readLaneEnds(store);
 
   const changes = new CorrectionRows(openFromDay);
   const onChange: ReratingWatch['onChange'] = (...change) => changes.take(...change);
+  const source = openSource === undefined ? null : await openSource();
   const { difference, leftOut, logs } =
-    openSource === undefined
+    source === null
       ? { difference: await rerate(store, rules, request, { ...watch, onChange }), leftOut: null, logs: [] }
-      : await rerateFromSource(store, rules, request, await openSource(), { ...watch, onChange });
+      : await rerateFromSource(store, rules, request, source, { ...watch, onChange });
   if (changes.count === 0) return { outcome: 'unchanged', difference, leftOut };
 
   const { catalogue } = rules;
   await new ClickHouseJournal(store).keepCatalogue({ hash: catalogue.hash, document: documentOf(catalogue) });
-  const { rows, columns } = changes.finish({ ...headOf(request, rules, clock.nowMs()), readLogs: logs });
+  const readThrough = laneEnds.filter(({ lane }) => source === null || source.hasLane(lane));
+  const head = { ...headOf(request, rules, clock.nowMs()), readLogs: logs, readThrough };
+  const { rows, columns } = changes.finish(head);
   for (let last = before.at(-1)?.number ?? 0; ; ) {
     const number = last + 1;
     const guard = `${lastClosedMonth(request.sponsorId)} != ${lastClosed}`;
@@ -96,7 +102,7 @@ function headOf(
   { name, who, why, sponsorId, range }: CorrectionRequest,
   { catalogue }: Rules,
   nowMs: number,
-): Omit<CorrectionHead, 'readLogs'> {
+): Omit<CorrectionHead, 'readLogs' | 'readThrough'> {
   return {
     correction: name,
     who,

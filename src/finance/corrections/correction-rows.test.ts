@@ -15,6 +15,7 @@ const HEAD = {
   bookingDay: 3,
   bookedAtMs: 4,
   readLogs: [],
+  readThrough: [],
 };
 
 function changes(count: number, maxChanges?: number) {

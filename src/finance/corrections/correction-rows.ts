@@ -43,6 +43,12 @@ export interface ReadLog {
   recordsDigest: string;
 }
 
+/** A lane, and its last batch. */
+export interface LaneEnd {
+  lane: string;
+  laneSequence: number;
+}
+
 /** The head row of a correction. */
 export interface CorrectionHead {
   correction: string;
@@ -57,6 +63,8 @@ export interface CorrectionHead {
   bookedAtMs: number;
   /** Empty: nothing was read again. */
   readLogs: readonly ReadLog[];
+  /** How far the journal had come in the lanes that were read. */
+  readThrough: readonly LaneEnd[];
 }
 
 /**
@@ -217,16 +225,29 @@ function headColumns(rows: number, head: CorrectionHead): NativeColumn[] {
     day('period_from', head.fromDay),
     day('period_to', head.toDay),
     ...(head.readLogs.length === 0 ? [] : [readLogsColumn(rows, head.readLogs)]),
+    ...(head.readThrough.length === 0 ? [] : [readThroughColumn(rows, head.readThrough)]),
   ];
 }
 
-function readLogsColumn(rows: number, logs: readonly ReadLog[]): NativeColumn {
+/** Returns the ends of arrays in a block, of which the last row alone has elements. */
+function endsOnHead(rows: number, elements: number): Float64Array {
   const ends = new Float64Array(rows);
-  ends[rows - 1] = logs.length;
+  ends[rows - 1] = elements;
+  return ends;
+}
+
+function readThroughColumn(rows: number, lanes: readonly LaneEnd[]): NativeColumn {
+  return arrayColumn('read_through', 'Tuple(lane String, lane_sequence UInt64)', endsOnHead(rows, lanes.length), [
+    strings(lanes.map(({ lane }) => lane)),
+    bytesOf(int64Words(lanes.map(({ laneSequence }) => laneSequence))),
+  ]);
+}
+
+function readLogsColumn(rows: number, logs: readonly ReadLog[]): NativeColumn {
   const type =
     'Tuple(lane String, topic String, partition Int32, first_offset Int64, last_offset Int64, records UInt64, ' +
     'source_proof String, records_digest String)';
-  return arrayColumn('read_logs', type, ends, [
+  return arrayColumn('read_logs', type, endsOnHead(rows, logs.length), [
     strings(logs.map(({ lane }) => lane)),
     strings(logs.map(({ topic }) => topic)),
     bytesOf(Int32Array.from(logs, ({ partition }) => partition)),

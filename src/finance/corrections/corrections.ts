@@ -1,5 +1,6 @@
 import { literal, type Store } from '../../platform/clickhouse/store.ts';
 import { monthAfterDay } from '../../rating/catalogue/closed-periods.ts';
+import type { LaneEnd } from './correction-rows.ts';
 import type { ChargeSelection } from './log-spans.ts';
 
 /** The request of a correction. Its name identifies all of it. */
@@ -51,6 +52,14 @@ export async function readOpenFromDay(
   const [row] = await store.query<{ day: number }>(`SELECT ${lastClosedMonth(sponsorId)} AS day`);
   const lastClosed = Number(row.day);
   return { lastClosed, openFromDay: lastClosed < 0 ? 0 : monthAfterDay(lastClosed) };
+}
+
+/** Returns the last batch of each lane of the journal. */
+export async function readLaneEnds(store: Store): Promise<LaneEnd[]> {
+  const rows = await store.query<{ lane: string; last: number }>(
+    "SELECT lane, max(lane_sequence) AS last FROM journal WHERE kind = 'batch' GROUP BY lane ORDER BY lane",
+  );
+  return rows.map(({ lane, last }) => ({ lane: String(lane), laneSequence: Number(last) }));
 }
 
 /** In SQL, for a guard: first day of the sponsor's last closed month; -1: none is closed. */

@@ -74,7 +74,7 @@ test('corrected records are in no source: where a quota by account counts them n
   await book(opened.store, WITHOUT, RECYCLED);
   const before = await currentRows(opened.store);
   await expect(correct('with recycled', BY_ACCOUNT)).rejects.toThrow(
-    /^recycled\/1\/flows has corrected records of application any, which a quota counts by account/,
+    /^recycled\/1\/flows has recycled records, which are in no source: quota \S+ counts plan \S+ of application any by account/,
   );
   expect(await currentRows(opened.store)).toEqual(before);
 });

@@ -18,6 +18,7 @@ import { ReadLane } from './read-lane.ts';
 import { applicationIndexes, type ReratingWatch, refuseOtherAccounts, refuseTornPeriods, sponsorIn } from './rerate.ts';
 import { LEFT_OUT } from './rerate-lane.ts';
 import { readAgain, sourceFault, takeCurrentCharges } from './source-batch.ts';
+import { readUnratable, type Unratable } from './unratable-plans.ts';
 
 /** Records, and their octets. */
 export interface UsageCount {
@@ -64,7 +65,8 @@ export async function rerateFromSource(
   const withRecords = needed.filter(({ gapReason }) => gapReason === '');
   const own = withRecords.filter(({ lane }) => source.hasLane(lane));
   const others = withRecords.filter(({ lane }) => !source.hasLane(lane));
-  const rerating = new Rerating(store, rules, selection, source, watch, own);
+  const unratable = await readUnratable(store, rules.catalogue.canonicalJson, selection.range);
+  const rerating = new Rerating(store, rules, selection, source, watch, own, unratable);
   await rerating.run(own.filter(({ topic }) => !isRecycled(topic)));
   return rerating.result([...new Set(others.map(({ lane }) => lane))]);
 }
@@ -77,6 +79,8 @@ class Rerating {
   readonly #source: BookedSource;
   readonly #watch: ReratingWatch;
   readonly #factsOf: ReturnType<typeof factsByBatch>;
+  /** Of applications that charge rows alone cannot rate again, by id. */
+  readonly #unratable: ReadonlyMap<string, Unratable>;
   readonly #lanes = new Map<string, ReadLane>();
   /** The records of one batch, and by row their BOOKED_AS, and LEFT_OUT. */
   readonly #charges: CurrentCharges;
@@ -96,6 +100,7 @@ class Rerating {
     source: BookedSource,
     watch: ReratingWatch,
     batches: readonly BatchRow[],
+    unratable: readonly Unratable[],
   ) {
     this.#store = store;
     this.#rules = rules;
@@ -104,6 +109,7 @@ class Rerating {
     this.#source = source;
     this.#watch = watch;
     this.#factsOf = factsByBatch(source.evidence);
+    this.#unratable = new Map(unratable.map((one) => [one.applicationId, one]));
     const capacity = batches.reduce((most, { numbers }) => Math.max(most, numbers.records_read), 1);
     this.#charges = new CurrentCharges(capacity);
     this.#bookedAs = new Uint8Array(capacity);
@@ -190,7 +196,7 @@ class Rerating {
       await readCurrentCharges(this.#store, rowsOf(this.#selection), span, readFor, charges);
       charges.read = null;
       refuseOtherAccounts(charges, this.#rules.catalogue, this.#sponsor);
-      this.#refuseUnknownAccounts(topic);
+      this.#refuseUnratable(topic);
       const { campaigns } = await this.#factsOf(batch);
       const rules = this.#rules.with({ ...NO_FACTS, campaigns });
       lane.rating.rate(charges, () => rules);
@@ -200,21 +206,15 @@ class Rerating {
     }
   }
 
-  /** Throws a ConfigError where a quota by account counts what is in no source: charge rows do not keep whose account a record is of. */
-  #refuseUnknownAccounts(topic: string): void {
-    const { records, isInRange } = this.#charges;
-    const { catalogue } = this.#rules;
-    const counted = new Set(
-      catalogue.plans
-        .filter(({ furtherQuotas }) => furtherQuotas.some((index) => catalogue.furtherQuotas[index].per === 'account'))
-        .map(({ application }) => application),
-    );
-    if (counted.size === 0) return;
+  /** Throws a ConfigError where recycled records, which are in no source, would have to say more than their rows keep. */
+  #refuseUnratable(topic: string): void {
+    const { records, names, applicationName, isInRange } = this.#charges;
     for (let row = 0; row < records.count; row++) {
-      if (isInRange[row] === 0 || !counted.has(records.application[row])) continue;
+      const found = this.#unratable.get(names.list[applicationName[row]]);
+      if (found === undefined || isInRange[row] === 0) continue;
       throw new ConfigError(
-        `${topic} has corrected records of application ${catalogue.applications[records.application[row]].id}, which a quota counts by ` +
-          'account: they are in no source, and charge rows do not keep whose account a record is of; take the application out of the quota',
+        `${topic} has recycled records, which are in no source: ${found.reason}. Reverse the recycling (\`rejections reverse\`), ` +
+          'and recycle the records again afterwards with other sequence numbers',
       );
     }
   }

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OPEN_STORE, type OpenedStore, rawRecords } from '../../engine/engine.fixture.ts';
+import { CorrectionAudit } from '../../assurance/audit/audit-corrections.ts';
+import { auditSource } from '../../assurance/audit/audit-source.ts';
+import { OPEN_STORE, type OpenedStore, PSEUDONYM_KEY, rawRecords } from '../../engine/engine.fixture.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
+import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import { testRecord } from '../../rating/traffic.fixture.ts';
 import { bookCorrection } from './book-correction.ts';
 import { bookedSource, type SourceLog } from './booked-source.fixture.ts';
@@ -57,4 +60,28 @@ test('recycled records count where the lane booked them, with the application as
   expect(await opened.store.query(used)).toEqual([{ used: 9000 }, { used: 18_000 }, { used: 20_000 }]);
   await correct('back', MISSED);
   expect(await currentRows(opened.store)).toEqual(atFirst);
+});
+
+test('a second computation counts them there, too, and finds what is changed', async () => {
+  const messages = async () => {
+    const { evidence, walk, readable } = bookedSource(opened.store, [FLOWS]);
+    const settings = {
+      pseudonymKey: PSEUDONYM_KEY,
+      duplicateWindowRecords: 1000,
+      rejectionPayloadBytes: 4096,
+      recordRules: PLAIN_RULES,
+      corrections: new CorrectionAudit(opened.store, evidence, PSEUDONYM_KEY),
+    };
+    const found: string[] = [];
+    const walked = walk(readable(await evidence.batches()), () => {});
+    for await (const { message } of auditSource(evidence, walked, settings)) found.push(message);
+    return found;
+  };
+  expect(await messages()).toEqual([]);
+  await opened.store.command(
+    "ALTER TABLE corrections UPDATE charge_micros = charge_micros + 1 WHERE number = 1 AND kind = 'charge' AND topic = 'recycled/1/flows' SETTINGS mutations_sync = 2",
+  );
+  expect(await messages()).toEqual([
+    expect.stringMatching(/^correction 1, record \d+: charge_micros \d+, computed again \d+$/),
+  ]);
 });

@@ -12,7 +12,7 @@ import { Difference } from './difference.ts';
 import { type ChargeSelection, cutSpans, readSpans, rowsOf } from './log-spans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
-import { readUnratable } from './unratable-plans.ts';
+import { FROM_SOURCE, readUnratable } from './unratable-plans.ts';
 
 /** Offsets in memory at once, besides the counters of one lane. */
 export const OFFSETS_AT_ONCE = 100_000;
@@ -40,7 +40,7 @@ export async function rerate(
   await requireAccountCurrency(store, sponsor);
   const unratable = await readUnratable(store, rules.catalogue.canonicalJson, selection.range);
   const own = unratable.find(({ sponsorId }) => sponsorId === selection.sponsorId);
-  if (own !== undefined) throw new ConfigError(own.reason);
+  if (own !== undefined) throw new ConfigError(`${own.reason}: ${FROM_SOURCE}`);
   const rows = rowsOf(selection);
   const charges = new CurrentCharges(OFFSETS_AT_ONCE);
   const difference = new Difference(charges.plans);

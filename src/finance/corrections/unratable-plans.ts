@@ -17,10 +17,14 @@ interface Document {
   quotas?: { id: string; per?: string; effectiveFrom: string; effectiveTo: string | null; plans: string[] }[];
 }
 
+/** How records are rated again of which charge rows alone do not say enough. */
+export const FROM_SOURCE = 'rate the booked records themselves again with `rerate --from-source`';
+
 /** An application whose charges rows alone cannot rate again, and why. */
-interface Unratable {
+export interface Unratable {
   sponsorId: string;
   applicationId: string;
+  /** What charge rows do not keep, in words. */
   reason: string;
 }
 
@@ -40,9 +44,7 @@ export async function readUnratable(store: Store, canonicalJson: string, range: 
       const names = NOT_KEPT.filter((name) => conditions[name] !== undefined);
       if (names.length === 0 || !isInForce({ effectiveFrom, effectiveTo }, fromMs, toMs)) continue;
       const sponsorId = applications.find((each) => each.id === application)?.sponsor ?? '';
-      const reason =
-        `plan ${id} of application ${application} has the conditions ${names.join(', ')}, and charge rows do not keep where the terminal ` +
-        'was: rate the booked records themselves again with `rerate --from-source`';
+      const reason = `plan ${id} of application ${application} has the conditions ${names.join(', ')}, and charge rows do not keep where the terminal was`;
       found.set(`${sponsorId} ${application}`, { sponsorId, applicationId: application, reason });
     }
   }
@@ -62,7 +64,7 @@ function countedByAccount({ applications, plans, quotas = [] }: Document, fromMs
         applicationId: application,
         reason:
           `quota ${quotaId} counts plan ${id} of application ${application} by account, and charge rows do not keep whose account a ` +
-          'record is of: rate the booked records themselves again with `rerate --from-source`',
+          'record is of',
       })),
   );
 }

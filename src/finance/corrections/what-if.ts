@@ -8,7 +8,7 @@ import { cutSpans, readSpans } from './log-spans.ts';
 import { readCurrentCharges } from './read-current-charges.ts';
 import { applicationIndexes, OFFSETS_AT_ONCE, type ReratingWatch, tornPeriodText } from './rerate.ts';
 import { type PeriodRange, RerateLane } from './rerate-lane.ts';
-import { readUnratable } from './unratable-plans.ts';
+import { FROM_SOURCE, readUnratable } from './unratable-plans.ts';
 
 /** A line of a what-if, with its sponsor and currency. */
 export type SponsorLine = DifferenceLine & { sponsorId: string; currency: string };
@@ -79,7 +79,7 @@ export async function whatIf(
   }
   noteTorn();
   for (const { applicationId, reason } of await readUnratable(store, catalogue.canonicalJson, range)) {
-    refused.set(applicationId, reason);
+    refused.set(applicationId, `${reason}: ${FROM_SOURCE}`);
   }
   for (const { applicationId, sponsorId, currency } of charged.values()) {
     const payer = payerOf(catalogue, applicationId);

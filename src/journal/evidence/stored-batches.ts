@@ -40,24 +40,9 @@ export class StoredBatches {
   async of(batch: BatchRow): Promise<StoredBatch> {
     const known = this.#ahead.get(batch.lane)?.get(batch);
     if (known !== undefined) return known;
-    const ahead = await this.#read(this.#from(batch));
+    const ahead = await this.#read(batchesAhead(this.#batches, this.#places.get(batch) ?? this.#batches.length, batch));
     this.#ahead.set(batch.lane, ahead);
     return ahead.get(batch) as StoredBatch;
-  }
-
-  /** Returns this batch and those after it in the same log, as many as one query should read. */
-  #from(batch: BatchRow): BatchRow[] {
-    const from = [batch];
-    const start = this.#places.get(batch) ?? this.#batches.length;
-    let records = batch.numbers.records_read;
-    for (const next of this.#batches.slice(start + 1, start + AHEAD_BATCHES)) {
-      const { lane, topic, partition, numbers } = next;
-      const isSameLog = lane === batch.lane && topic === batch.topic && partition === batch.partition;
-      records += numbers.records_read;
-      if (!isSameLog || records > AHEAD_RECORDS) break;
-      from.push(next);
-    }
-    return from;
   }
 
   async #read(batches: readonly BatchRow[]): Promise<Map<BatchRow, StoredBatch>> {
@@ -91,6 +76,23 @@ export class StoredBatches {
     for await (const row of readRowBinary(await this.#store.stream(`${sql} FORMAT RowBinary`), read)) rows.push(row);
     return rows;
   }
+}
+
+/**
+ * Returns a batch and those after it in the same log, as many as one query should read. `batches`: in the order of lanes and
+ * numbers; the batch is the one at `place`.
+ */
+export function batchesAhead(batches: readonly BatchRow[], place: number, batch: BatchRow): BatchRow[] {
+  const ahead = [batch];
+  let records = batch.numbers.records_read;
+  for (const next of batches.slice(place + 1, place + AHEAD_BATCHES)) {
+    const { lane, topic, partition, numbers } = next;
+    const isSameLog = lane === batch.lane && topic === batch.topic && partition === batch.partition;
+    records += numbers.records_read;
+    if (!isSameLog || records > AHEAD_RECORDS) break;
+    ahead.push(next);
+  }
+  return ahead;
 }
 
 /**

@@ -3,6 +3,8 @@ import { FLOW_RECORD_FIELDS } from '../flow-record.ts';
 
 const KNOWN: ReadonlySet<string> = new Set(FLOW_RECORD_FIELDS);
 const BY_LETTERS: ReadonlyMap<string, string> = new Map(FLOW_RECORD_FIELDS.map((name) => [lettersOf(name), name]));
+/** Names that gateways give other fields, one letter beside one of ours: the kind of address translation. */
+const OTHERS: ReadonlySet<string> = new Set(['nattype']);
 const MAX_NAME_LENGTH = 64;
 /** Vendors' names that were looked at; a stream of ever new ones must not fill the memory. */
 const MAX_REMEMBERED = 1000;
@@ -41,6 +43,7 @@ function lookUp(name: string): MeantField | null {
   const letters = lettersOf(name);
   const field = BY_LETTERS.get(letters);
   if (field !== undefined) return { field, isSpelling: true };
+  if (OTHERS.has(letters)) return null;
   for (const [known, field] of BY_LETTERS) if (isOneSlip(letters, known)) return { field, isSpelling: false };
   return null;
 }

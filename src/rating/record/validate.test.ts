@@ -230,9 +230,12 @@ describe('names that are nearly a field’s', () => {
       detail: 'servedMsisdn is missing; did you mean servedMsisdn by served_msisdn?',
     });
   });
-  test.each(['vendorField', 'apn', 'terminalIp6', 'type', 'tag', 'id', '', 'x'.repeat(1000)])('%s passes', (name) => {
-    expect(validateFlowRecord(candidate({ [name]: 'x' }))).not.toHaveProperty('reason');
-  });
+  test.each(['vendorField', 'apn', 'terminalIp6', 'natType', 'type', 'tag', 'id', '', 'x'.repeat(1000)])(
+    '%s passes',
+    (name) => {
+      expect(validateFlowRecord(candidate({ [name]: 'x' }))).not.toHaveProperty('reason');
+    },
+  );
   test('beside the field another spelling of it is refused all the same', () => {
     expect(validateFlowRecord(candidate({ remote_ip: '10.0.0.1' }))).toMatchObject({ reason: 'invalid_field' });
   });
