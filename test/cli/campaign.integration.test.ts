@@ -131,5 +131,21 @@ test('an erased subscriber is in no audience: another one with the number has no
   expect(erased.code).toBe(0);
   await writeFile(zerorate.path('now.txt'), `${BEN}\n${CAY}\n`);
   const list = ['audience', 'shop-launch', 'now.txt', ...because('list of 3 November'), '--dry-run'];
+  const refused = await campaign(...list);
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('now.txt:2: was erased: leave the line out'),
+  });
+  const next = (await zerorate.run(['subscriber', CAY, '--store', 'store'])).stdout.trim();
+  await writeFile(zerorate.path('now.txt'), `${BEN}\n${next}\n`);
   expect((await campaign(...list)).stdout).toContain('1 would opt in, 1 would opt out');
+});
+
+test('a list without subscribers replaces no audience, and no number is kept in a reason', async () => {
+  await writeFile(zerorate.path('empty.txt'), '# nothing was exported\n');
+  const emptied = await campaign('audience', 'shop-launch', 'empty.txt', ...because('x'));
+  expect(emptied).toMatchObject({ code: 2, stderr: expect.stringContaining('names no subscriber') });
+  const named = await campaign('opt-in', 'shop-launch', ADA, ...because(`customer +${ADA} asked`));
+  expect(named).toMatchObject({ code: 2, stderr: expect.stringContaining('leave the subscriber’s number out') });
+  expect((await campaign('opt-in', 'shop-launch', ADA, ...because('request 471100'))).code).toBe(0);
 });

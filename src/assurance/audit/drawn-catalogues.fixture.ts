@@ -128,7 +128,7 @@ const groupsOfSponsor = fc.option(
     turns: fc.subarray([...INSTANTS], { minLength: 1, maxLength: 3 }),
     holder: fc.constantFrom({}, { per: 'subscriber' }, { per: 'account' }, { per: 'account' }),
   }),
-  { freq: 1 },
+  { freq: 2 },
 );
 const owner = fc.integer({ min: -1, max: APPLICATIONS - 1 });
 /** Who claims one word: always, or until an instant, from there to another, and from that on. */

@@ -220,6 +220,11 @@ function withoutLimits({ charge, ...ended }: SecondOutcome): ChargedOutcome {
   return { ...ended, charge: own };
 }
 
+function kindOfLimit(name: string): 'account' | 'group' | 'window' {
+  if (name.endsWith(':account')) return 'account';
+  return name.includes(':') ? 'window' : 'group';
+}
+
 /** Returns in which state each further quota's counter is left, by counter. */
 function limitsAfter(outcomes: readonly SecondOutcome[]): Map<string, bigint> {
   const after = new Map<string, bigint>();
@@ -283,6 +288,7 @@ const readValue = (value: Uint8Array) => readRecord({ value, oversizedOctets: 0 
 
 test('the engine and the second computation agree on every record', () => {
   const met = new Map<Reason, number>();
+  const counted = new Set<string>();
   fc.assert(
     fc.property(lanes, ({ windowRecords, catalogues, batches }) => {
       const lane = testLane(windowRecords);
@@ -301,14 +307,16 @@ test('the engine and the second computation agree on every record', () => {
         expect(second.map(withoutLimits)).toEqual(engine);
         expect(movesAfter(batch, lane, ruled)).toEqual(limitsAfter(second));
         for (const { reason } of second) met.set(reason, (met.get(reason) ?? 0) + 1);
+        for (const { charge } of second) for (const { name } of charge?.limits ?? []) counted.add(kindOfLimit(name));
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   );
   // Detections are drawn in drawn-evidence.test.ts.
   const drawn = REASONS.filter(({ reason }, code) => !failedAtIngress(code) && !reason.startsWith('detect'));
   const unmet = drawn.filter(({ reason }) => !met.has(reason));
   expect(unmet, 'reasons that the drawn traffic should have').toEqual([]);
+  expect([...counted].sort(), 'limits that the drawn traffic should count in').toEqual(['account', 'group', 'window']);
 }, 60_000);
 
 test('restored counters and identities continue without a difference', () => {

@@ -7,6 +7,10 @@ import { PSEUDONYM_OCTETS, type PseudonymKey } from '../../rating/subscribers.ts
 
 const PSEUDONYM = new RegExp(`^[0-9a-f]{${PSEUDONYM_OCTETS * 2}}$`, 'i');
 const SHOWN_FAULTS = 20;
+const DIGITS = /\d{5,}/g;
+/** The erased subscriber would leave the audience by the same fact by which the number's next one comes in: that fact would lead from one to the other. */
+const ERASED =
+  'was erased: leave the line out. If its next subscriber has opted in, book it with `campaign opt-in`, and list the pseudonym here';
 /** Subscribers that are added to the audience at once. */
 const AT_ONCE = 100_000;
 
@@ -15,18 +19,21 @@ const AT_ONCE = 100_000;
  * is in no message.
  */
 export class SubscriberList {
-  readonly #key: Pick<PseudonymKey, 'pseudonymOf'>;
+  readonly #key: Pick<PseudonymKey, 'pseudonymOf' | 'isErased'>;
   readonly #forms: MsisdnForms;
   readonly #faults: string[] = [];
   #faultCount = 0;
   #pending = new AudienceChangeList();
   #listed = Audience.EMPTY;
+  readonly #isAudience: boolean;
   /** Entries that were read. */
   entries = 0;
 
-  constructor(key: Pick<PseudonymKey, 'pseudonymOf'>, forms: MsisdnForms) {
+  /** `isAudience`: it replaces the audience, and an old list may still name subscribers who were erased since. */
+  constructor(key: Pick<PseudonymKey, 'pseudonymOf' | 'isErased'>, forms: MsisdnForms, isAudience: boolean) {
     this.#key = key;
     this.#forms = forms;
+    this.#isAudience = isAudience;
   }
 
   /** Adds an entry. `place`: where a message says that it is. */
@@ -69,11 +76,20 @@ export class SubscriberList {
     return this.#listed;
   }
 
+  /** Whether a text has the number of a listed subscriber in it. */
+  isNamedIn(text: string): boolean {
+    const numbers = (text.match(DIGITS) ?? []).map((digits) => normalMsisdn(digits, this.#forms));
+    const named = new AudienceChangeList();
+    for (const number of numbers) if (number !== null) named.addOctets(this.#key.pseudonymOf(number), true);
+    const pseudonyms = [...Audience.EMPTY.with(named).pseudonyms()];
+    return pseudonyms.some(({ words, at }) => this.#listed.has(words, at));
+  }
+
   /** Returns the pseudonym, or what is wrong with an entry. */
   #pseudonymOf(entry: string): Uint8Array | string {
     if (PSEUDONYM.test(entry)) return Buffer.from(entry, 'hex');
     const msisdn = normalMsisdn(entry, this.#forms);
-    if (msisdn !== null) return this.#key.pseudonymOf(msisdn);
+    if (msisdn !== null) return this.#isAudience && this.#key.isErased(msisdn) ? ERASED : this.#key.pseudonymOf(msisdn);
     const fault = msisdnFault(entry, this.#forms);
     return `is no pseudonym of ${PSEUDONYM_OCTETS * 2} hex digits, and as an MSISDN it ${fault}`;
   }

@@ -143,12 +143,20 @@ async function changeByList(
     const loaded = await loadKey(config, createLogger({ level: 'warn', format: 'json' }));
     // Pseudonyms of another key would be no subscriber's.
     await bookKey(store, loaded);
-    const list = new SubscriberList(loaded.key, config.msisdn);
+    const list = new SubscriberList(loaded.key, config.msisdn, change === 'replace');
     subscribers.forEach((entry, at) => {
       list.add(entry, `subscriber ${at + 1}`);
     });
     if (file !== undefined) await list.addFile(file);
     const listed = list.listed();
+    if (change === 'replace' && listed.size === 0) {
+      throw new ConfigError(
+        `${file}: names no subscriber, and would opt out all; pause the campaign, or opt them out by a list`,
+      );
+    }
+    if ([who, why].some((text) => list.isNamedIn(text))) {
+      throw new ConfigError('--who and --why are kept: leave the subscriber’s number out of them');
+    }
     const booked = await changeAudience(store, { campaignId, change, listed, who, why, dryRun }, systemClock);
     process.stdout.write(`${describeChange(campaignId, list.entries, listed.size, booked, dryRun)}\n`);
   } finally {
