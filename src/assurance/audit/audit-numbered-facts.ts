@@ -1,4 +1,3 @@
-import type { FactTable } from '../../finance/book-fact.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
 import { auditFactDigests } from './audit-fact-digests.ts';
 import type { AuditFault } from './invariants.ts';
@@ -22,7 +21,7 @@ const closingsNaming = (column: string) =>
  * All numbered facts of a store. Nothing names the states of the pseudonym key, and nothing a fact of another kind that came after the last
  * batch and closing.
  */
-export const NUMBERED_FACTS: Readonly<Record<FactTable, NumberedFacts>> = {
+export const NUMBERED_FACTS = {
   account_entries: {
     facts: 'account_entries',
     bookedAt: 'booked_at',
@@ -52,7 +51,7 @@ export const NUMBERED_FACTS: Readonly<Record<FactTable, NumberedFacts>> = {
       "SELECT recycling AS number, concat('correction ', toString(corrections.number)) AS by FROM corrections WHERE kind = 'head'",
     ],
   },
-};
+} satisfies Readonly<Record<string, NumberedFacts>>;
 
 /** Most faults of one kind that are reported. */
 const SHOWN = 20;
