@@ -5,6 +5,7 @@ import { auditDuplicates } from '../../assurance/audit/audit-duplicates.ts';
 import { auditFacts } from '../../assurance/audit/audit-facts.ts';
 import { auditSource } from '../../assurance/audit/audit-source.ts';
 import type { AuditFault } from '../../assurance/audit/invariants.ts';
+import { upgradedAt } from '../../assurance/audit/upgraded-store.fixture.ts';
 import { replayBatches } from '../../assurance/replay/replay.ts';
 import { OPEN_STORE, type OpenedStore, PSEUDONYM_KEY } from '../../engine/engine.fixture.ts';
 import type { Row, Store } from '../../platform/clickhouse/store.ts';
@@ -380,6 +381,8 @@ test('subscribers who were erased: what the journal names is charged under its p
 });
 
 test('what is of a closed month is an adjustment', async () => {
+  // This closing has no digest.
+  await upgradedAt(opened.store, '2099-01-01T00:00:00Z');
   await store.command(
     "INSERT INTO closings (number, sponsor_id, month) SELECT max(number) + 1, 'acme', '2026-10-01' FROM closings",
   );
