@@ -381,8 +381,7 @@ test('subscribers who were erased: what the journal names is charged under its p
 });
 
 test('what is of a closed month is an adjustment', async () => {
-  // This closing has no digest.
-  await upgradedAt(opened.store, '2099-01-01T00:00:00Z');
+  await upgradedAt(opened.store, '2099-01-01T00:00:00Z'); // Its closing has no digest.
   await store.command(
     "INSERT INTO closings (number, sponsor_id, month) SELECT max(number) + 1, 'acme', '2026-10-01' FROM closings",
   );
