@@ -188,3 +188,12 @@ test('an erased account has another pseudonym, and the journal holds as before',
   ]);
   expect(refused).toMatchObject({ code: 2, stderr: expect.not.stringContaining(ACCOUNT) });
 });
+
+test('a number after --account is the subscriber’s, and each account has the option itself', async () => {
+  const print = async (...args: string[]) =>
+    (await zerorate.run(['subscriber', ...args, ...inStore])).stdout.trim().split('\n');
+  const [number] = await print('999000000001');
+  const accounts = [...(await print('--account', 'B-1')), ...(await print('--account', 'B-2'))];
+  expect(await print('--account', 'B-1', '--account', 'B-2', '999000000001')).toEqual([number, ...accounts]);
+  expect(await print('--account', 'B-1', '999000000001')).toEqual([number, accounts[0]]);
+});

@@ -18,7 +18,7 @@ import {
 import { rewriteFile } from '../../platform/rewrite-file.ts';
 import { PseudonymKey } from '../../rating/subscribers.ts';
 import { eraseAtDispatch } from './erase-at-dispatch.ts';
-import { requireAccount, requireImsi, requireMsisdn } from './subscriber-number.ts';
+import { eachAccount, requireAccount, requireImsi, requireMsisdn } from './subscriber-number.ts';
 
 const FRESH_OCTETS = 32;
 
@@ -40,7 +40,11 @@ export function registerErase(subscriber: Command): void {
     .description(
       'make a subscriber’s pseudonym irrecoverable: what is booked stays, and can no longer be traced to the subscriber',
     )
-    .option('--account <id...>', 'accountId of flow records: the account’s counters can no longer be traced to it')
+    .option(
+      '--account <id>',
+      'accountId of flow records: the account’s counters can no longer be traced to it; once for each',
+      eachAccount,
+    )
     .requiredOption('--who <name>', 'who erases')
     .requiredOption('--why <text>', 'the reason, without anything that identifies the subscriber')
     .option('-c, --config <file>', 'the configuration that names the store and the key’s file')

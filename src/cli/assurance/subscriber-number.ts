@@ -20,3 +20,8 @@ export function requireImsi(text: string): string {
 export function requireAccount(text: string): void {
   if (!isAccountId(text)) throw new ConfigError('an account is 1 to 64 printable ASCII characters, without spaces');
 }
+
+/** Collects an option that is given once for each account: one that took all that follows would take the subscriber's number, too. */
+export function eachAccount(id: string, before: readonly string[] = []): string[] {
+  return [...before, id];
+}

@@ -4,7 +4,7 @@ import { loadKey } from '../../engine/running/load-key.ts';
 import { ConfigError } from '../../platform/config/config-error.ts';
 import { createLogger } from '../../platform/telemetry/logger.ts';
 import { registerErase } from './subscriber-erase.ts';
-import { requireAccount, requireMsisdn } from './subscriber-number.ts';
+import { eachAccount, requireAccount, requireMsisdn } from './subscriber-number.ts';
 
 type PrintOptions = KeyOptions & { account?: string[] };
 
@@ -13,7 +13,11 @@ export function registerSubscriber(program: Command): void {
     .command('subscriber')
     .argument('[msisdn]', 'E.164 digits, or a form that the configuration accepts (msisdn)')
     .description('print a subscriber’s or an account’s pseudonym in the journal, or erase a subscriber')
-    .option('--account <id...>', 'print the pseudonyms of accounts, as flow records name them (accountId)')
+    .option(
+      '--account <id>',
+      'print the pseudonyms of accounts, as flow records name them (accountId); once for each',
+      eachAccount,
+    )
     .option('-c, --config <file>', 'the configuration that names the key')
     .option('--store <directory>', 'the embedded store whose development key is meant')
     .addHelpText(
