@@ -7,23 +7,14 @@ import { replayBatches } from '../assurance/replay/replay.ts';
 import { rerate } from '../finance/corrections/rerate.ts';
 import { whatIf } from '../finance/corrections/what-if.ts';
 import { Random } from '../generator/random.ts';
-import { ClickHouseEvidence } from '../journal/evidence/clickhouse-evidence.ts';
 import { parseCatalogue } from '../rating/catalogue/catalogue-compile.ts';
 import type { QuotaUpdate } from '../rating/quota-updates.ts';
 import { PLAIN_RULES } from '../rating/record/record-limits.ts';
 import { Rules } from '../rating/rules.ts';
 import type { PseudonymKey } from '../rating/subscribers.ts';
 import { TEST_CATALOGUE, testRecord } from '../rating/traffic.fixture.ts';
-import {
-  memoryPublisher,
-  memorySource,
-  OPEN_STORE,
-  type OpenedStore,
-  PSEUDONYM_KEY,
-  rawRecords,
-  runEngine,
-} from './engine.fixture.ts';
-import { walkBatches } from './read-again/walk-batches.ts';
+import { PSEUDONYM_KEY, rawRecords } from './engine.fixture.ts';
+import { bookRestartedAndWhole, listed } from './restarted-engine.fixture.ts';
 
 const QUOTAS = `quotas:
   - id: acme-home
@@ -63,48 +54,13 @@ function traffic(random: Random) {
   });
 }
 
-let opened: OpenedStore;
-let evidence: ClickHouseEvidence;
-const publishers = { restarted: memoryPublisher(), whole: memoryPublisher() };
-const logs = { restarted: logOf('restarted'), whole: logOf('whole') };
-
-function logOf(topic: string) {
-  return { topic, partition: 0, lane: `${topic}-0` };
-}
+type Booked = Awaited<ReturnType<typeof bookRestartedAndWhole>>;
+let { opened, evidence, publishers, walk } = {} as Booked;
 
 beforeAll(async () => {
-  opened = await OPEN_STORE.embedded();
-  evidence = new ClickHouseEvidence(opened.store);
-  if (catalogue === undefined) throw new Error('the catalogue is bad');
-  const run = (log: keyof typeof logs, until: number) =>
-    runEngine({
-      store: opened.store,
-      source: memorySource(logs[log], records.slice(0, until)),
-      catalogue,
-      publisher: publishers[log],
-      maxRecords: BATCH_RECORDS,
-    });
-  // A new engine for every batch, which knows what the journal says, beside one that knows all from its own memory.
-  for (let until = BATCH_RECORDS; until <= RECORDS; until += BATCH_RECORDS) await run('restarted', until);
-  await run('whole', RECORDS);
+  ({ opened, evidence, publishers, walk } = await bookRestartedAndWhole(catalogue, records, BATCH_RECORDS));
 }, 120_000);
 afterAll(() => opened?.close());
-
-async function listed<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const item of items) list.push(item);
-  return list;
-}
-
-async function* walk() {
-  const batches = await evidence.batches();
-  for (const log of Object.values(logs)) {
-    yield* walkBatches(
-      batches.filter(({ lane }) => lane === log.lane),
-      async () => memorySource(log, records),
-    );
-  }
-}
 
 const settings = (pseudonymKey: PseudonymKey) => ({
   pseudonymKey,

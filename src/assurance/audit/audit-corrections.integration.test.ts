@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPEN_STORE, type OpenedStore, PSEUDONYM_KEY } from '../../engine/engine.fixture.ts';
-import { bookCorrection, type CorrectionResult } from '../../finance/corrections/book-correction.ts';
 import { bookedSource } from '../../finance/corrections/booked-source.fixture.ts';
 import type { BookedSource } from '../../finance/corrections/booked-source.ts';
 import type { CorrectionRequest } from '../../finance/corrections/corrections.ts';
@@ -15,9 +14,9 @@ import {
   RIGHT,
 } from '../../finance/corrections/missed-traffic.fixture.ts';
 import { changedCatalogue, rulesOf } from '../../finance/corrections/rating.fixture.ts';
+import { testCorrection } from '../../finance/corrections/test-correction.fixture.ts';
 import { digestParts, rowsDigestExpression } from '../../platform/clickhouse/rows-digest.ts';
 import type { Store } from '../../platform/clickhouse/store.ts';
-import { systemClock } from '../../platform/clock.ts';
 import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import { Rules } from '../../rating/rules.ts';
 import { CorrectionAudit, type CorrectionsComputed } from './audit-corrections.ts';
@@ -49,22 +48,9 @@ async function openBooked(): Promise<void> {
   await bookAll(store, MISSED);
 }
 
-let names = 0;
-function correct(
-  rules: Rules,
-  { source = null, ...overrides }: Partial<CorrectionRequest> & { source?: BookedSource | null } = {},
-): Promise<CorrectionResult> {
-  const request = {
-    name: `correction ${++names}`,
-    who: 'ada',
-    why: 'a test',
-    sponsorId: 'acme',
-    range: AUTUMN,
-    ...overrides,
-  };
-  const options = source === null ? {} : { openSource: async () => source };
-  return bookCorrection(store, rules, request, systemClock, options);
-}
+type Overrides = Partial<CorrectionRequest> & { source?: BookedSource | null };
+const correct = (rules: Rules, { source = null, ...overrides }: Overrides = {}) =>
+  testCorrection(store, rules, { source, ...overrides });
 
 const booked = { outcome: 'booked' };
 const read = () => ({ source: bookedSource(store, LOGS) });

@@ -9,12 +9,11 @@ import { upgradedAt } from '../../assurance/audit/upgraded-store.fixture.ts';
 import { replayBatches } from '../../assurance/replay/replay.ts';
 import { OPEN_STORE, type OpenedStore, PSEUDONYM_KEY } from '../../engine/engine.fixture.ts';
 import type { Row, Store } from '../../platform/clickhouse/store.ts';
-import { systemClock } from '../../platform/clock.ts';
 import { LogRecord } from '../../platform/kafka/log-record.ts';
 import type { FlowRecord } from '../../rating/flow-record.ts';
 import { PLAIN_RULES } from '../../rating/record/record-limits.ts';
 import type { Rules } from '../../rating/rules.ts';
-import { bookCorrection, type CorrectionResult } from './book-correction.ts';
+import type { CorrectionResult } from './book-correction.ts';
 import { bookedSource } from './booked-source.fixture.ts';
 import type { BookedSource } from './booked-source.ts';
 import type { CorrectionRequest } from './corrections.ts';
@@ -34,6 +33,7 @@ import {
 import { changedCatalogue, meanwhile, rulesOf } from './rating.fixture.ts';
 import { rerate } from './rerate.ts';
 import { rerateFromSource } from './rerate-from-source.ts';
+import { testCorrection } from './test-correction.fixture.ts';
 
 const PRICED = rulesOf(changedCatalogue(['"12.5"', '"11.000003"'], ['quotaOctets: 20000', 'quotaOctets: 30000']));
 const LATER = `SELECT topic, partition, offset, node_id, local_sequence_number, toUnixTimestamp64Milli(end_time) AS ends, uplink_octets,
@@ -66,30 +66,10 @@ beforeAll(async () => {
 });
 afterAll(() => opened?.close());
 
-let names = 0;
-function correct(
-  rules: Rules,
-  {
-    source = bookedSource(store, LOGS),
-    through = store,
-    ...overrides
-  }: Partial<CorrectionRequest> & { source?: BookedSource | null; through?: Store } = {},
-): Promise<CorrectionResult> {
-  const request = {
-    name: `correction ${++names}`,
-    who: 'ada',
-    why: 'a test',
-    sponsorId: 'acme',
-    range: AUTUMN,
-    ...overrides,
-  };
-  return bookCorrection(
-    through,
-    rules,
-    request,
-    systemClock,
-    source === null ? {} : { openSource: async () => source },
-  );
+type Overrides = Partial<CorrectionRequest> & { source?: BookedSource | null; through?: Store };
+function correct(rules: Rules, overrides: Overrides = {}): Promise<CorrectionResult> {
+  const { source = bookedSource(store, LOGS), through = store, ...request } = overrides;
+  return testCorrection(through, rules, { source, ...request });
 }
 
 const corrections = async () => Number((await store.query<{ n: number }>('SELECT count() AS n FROM corrections'))[0].n);
