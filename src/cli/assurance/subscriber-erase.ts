@@ -38,11 +38,11 @@ export function registerErase(subscriber: Command): void {
       'the subscriber’s MSISDN, and after it the IMSI, or any other digits that records may have named',
     )
     .description(
-      'make a subscriber’s pseudonym irrecoverable: what is booked stays, and can no longer be traced to the subscriber',
+      'make a subscriber’s or an account’s pseudonym irrecoverable: what is booked stays, and can no longer be traced to it',
     )
     .option(
       '--account <id>',
-      'accountId of flow records: the account’s counters can no longer be traced to it; once for each',
+      'accountId of flow records, once for each account: its counters can no longer be traced to it. Its SIMs are not erased',
       eachAccount,
     )
     .requiredOption('--who <name>', 'who erases')

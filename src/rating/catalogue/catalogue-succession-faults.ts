@@ -64,11 +64,16 @@ function changesOf(id: string, now: Counted[1], before: CountedPlans): { field: 
   const [noun, remedy] = isPlan ? ['plan', 'a new plan id'] : ['quota', 'a new id'];
   const values = new Map<string, string>(Object.entries(now));
   return Object.entries(counted)
-    .filter(([field, value]) => values.get(field) !== value)
+    .filter(([field, value]) => !isSame(field, values.get(field), value))
     .map(([field, value]) => ({
       field,
       message:
         `${values.get(field)} differs from ${value}, which ${noun} ${id} has counted by until now: ` +
         `all versions of a ${noun} share one counter, so give this one ${remedy}`,
     }));
+}
+
+/** A time zone is the same in any case. */
+function isSame(field: string, now: string | undefined, before: string): boolean {
+  return now === before || (field === 'timeZone' && now?.toLowerCase() === before.toLowerCase());
 }

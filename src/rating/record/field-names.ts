@@ -1,10 +1,10 @@
 import { nearestWord } from '../../formats/nearest-word.ts';
-import { FLOW_RECORD_FIELDS } from '../flow-record.ts';
+import { FLOW_RECORD_FIELDS, NO_LATER_FIELDS } from '../flow-record.ts';
 
 const KNOWN: ReadonlySet<string> = new Set(FLOW_RECORD_FIELDS);
 const BY_LETTERS: ReadonlyMap<string, string> = new Map(FLOW_RECORD_FIELDS.map((name) => [lettersOf(name), name]));
-/** Names that gateways give other fields, one letter beside one of ours: the kind of address translation. */
-const OTHERS: ReadonlySet<string> = new Set(['nattype']);
+/** Producers may have had fields with names near to these before they were ours: `natType`, `accountIds`. Only another spelling is meant for one. */
+const LATER: ReadonlySet<string> = new Set(Object.keys(NO_LATER_FIELDS));
 const MAX_NAME_LENGTH = 64;
 /** Vendors' names that were looked at; a stream of ever new ones must not fill the memory. */
 const MAX_REMEMBERED = 1000;
@@ -43,8 +43,9 @@ function lookUp(name: string): MeantField | null {
   const letters = lettersOf(name);
   const field = BY_LETTERS.get(letters);
   if (field !== undefined) return { field, isSpelling: true };
-  if (OTHERS.has(letters)) return null;
-  for (const [known, field] of BY_LETTERS) if (isOneSlip(letters, known)) return { field, isSpelling: false };
+  for (const [known, field] of BY_LETTERS) {
+    if (!LATER.has(field) && isOneSlip(letters, known)) return { field, isSpelling: false };
+  }
   return null;
 }
 

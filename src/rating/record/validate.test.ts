@@ -230,7 +230,7 @@ describe('names that are nearly a field’s', () => {
       detail: 'servedMsisdn is missing; did you mean servedMsisdn by served_msisdn?',
     });
   });
-  test.each(['vendorField', 'apn', 'terminalIp6', 'natType', 'type', 'tag', 'id', '', 'x'.repeat(1000)])(
+  test.each(['vendorField', 'apn', 'terminalIp6', 'natType', 'accountIds', 'type', 'tag', 'id', '', 'x'.repeat(1000)])(
     '%s passes',
     (name) => {
       expect(validateFlowRecord(candidate({ [name]: 'x' }))).not.toHaveProperty('reason');
